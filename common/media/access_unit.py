@@ -37,7 +37,8 @@ class CodecConfig:
     """What a decoder must know before the first access unit of a track.
 
     `timescale` is the ticks per second of `pts` and `dts` (90 000 for video, the sampling rate for audio).
-    `width_px` and `height_px` are the displayed size of video, 0 for audio; `sample_rate_hz` and `channels` the reverse.
+    `width_px` and `height_px` are the displayed size of video, 0 for audio; `sample_rate_hz` and
+    `channels` the reverse.
     """
 
     codec: Codec
