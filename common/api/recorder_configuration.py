@@ -1,7 +1,7 @@
 """What management tells a recorder to do: one document with a version, fetched, kept encrypted on the recorder's disk.
 
-`GET /api/internal/v1/recorders/{id}/configuration?after=<version>&wait=<seconds>` answers 200 with this document as soon
-as its version is above `after`, or 204 when `wait` (at most 30 s) has passed.
+`GET /api/internal/v1/recorders/{id}/configuration?after=<version>&wait=<seconds>` answers 200 with this document as
+soon as its version is above `after`, or 204 when `wait` (at most 30 s) has passed.
 """
 
 from pydantic import BaseModel, ConfigDict

@@ -1,0 +1,194 @@
+"""HTTPS to the management server for blocking callers: one trusted authority, time-outs, every failure a VmsError."""
+
+import json
+import ssl
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from common.clients.management_values import ChangedMeanwhile, NotFound, ServerFailed, ValidationFailed
+from common.foundation.errors import NotPermitted, NotSignedIn, ProtocolError, ServerUnreachable, VmsError
+from common.net.tls import CertificateNotTrusted, pinned_context
+
+CONNECT_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 15.0
+_MOST_ANSWER_BYTES = 32 * 1024 * 1024
+
+
+class _PinnedAdapter(HTTPAdapter):
+    """Connects with our own context.
+
+    WORKAROUND(requests 2.34): it hands the public authorities' file to urllib3 beside any context, which would then
+    trust those as well; so its own choice is taken out again.
+    """
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__(pool_connections=2, pool_maxsize=8)
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: bool | str, cert: Any = None
+    ) -> Any:
+        host, chosen = super().build_connection_pool_key_attributes(request, verify, cert)
+        pool = {name: value for name, value in chosen.items() if name not in ("ca_certs", "ca_cert_dir")}
+        return host, pool | {"ssl_context": self._context, "cert_reqs": "CERT_REQUIRED"}
+
+    def cert_verify(self, conn: Any, url: str, verify: bool | str, cert: Any) -> None:
+        """Do nothing: the context decides."""
+
+
+class HttpsConnection:
+    """Sends requests to one server; safe to use from several threads."""
+
+    def __init__(self, base_url: str, ca_pem: str | None) -> None:
+        """`ca_pem` None trusts the machine's authorities (a site with a bought certificate)."""
+        parts = urlsplit(base_url)
+        if parts.scheme != "https" or not parts.hostname:
+            raise ServerUnreachable(f"{base_url!r} is not an https address", server=base_url)
+        self.base_url = f"https://{parts.netloc.rpartition('@')[2]}"
+        self.server = parts.netloc.rpartition("@")[2]
+        context = pinned_context(ca_pem) if ca_pem is not None else ssl.create_default_context()
+        self._session = requests.Session()
+        self._session.trust_env = False  # a proxy for the web is no way to the site's own server
+        self._session.mount("https://", _PinnedAdapter(context))
+
+    def close(self) -> None:
+        self._session.close()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        body: object = None,
+        form: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        answer_timeout_s: float = ANSWER_TIMEOUT_S,
+    ) -> dict[str, Any]:
+        """Return the answer's JSON object ({} when it has none); raise what the answer's status means."""
+        sent = dict(headers or {})
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        try:
+            with self._session.request(
+                method,
+                self.base_url + path,
+                json=body,
+                data=form,
+                params=params,
+                headers=sent,
+                timeout=(CONNECT_TIMEOUT_S, answer_timeout_s),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                content = response.raw.read(_MOST_ANSWER_BYTES + 1, decode_content=True)
+                status = response.status_code
+        except requests.exceptions.SSLError as error:
+            raise self._tls_failure(error) from error
+        except (requests.exceptions.RequestException, OSError) as error:
+            raise ServerUnreachable(_reason(error), server=self.server) from error
+        if len(content) > _MOST_ANSWER_BYTES:
+            raise ProtocolError(f"the answer to {path} is too large", peer=self.server)
+        answer = self._decoded(content, path, status)
+        if status >= HTTPStatus.BAD_REQUEST:
+            raise self._failure(status, answer, path)
+        return answer
+
+    def _decoded(self, content: bytes, path: str, status: int) -> dict[str, Any]:
+        if not content:
+            return {}
+        try:
+            answer = json.loads(content)
+        except ValueError as error:
+            raise ServerUnreachable(
+                f"the answer to {path} is no JSON (status {status}); another server may use this address",
+                server=self.server,
+            ) from error
+        if not isinstance(answer, dict):
+            raise ProtocolError(f"the answer to {path} is not a JSON object", peer=self.server)
+        return answer
+
+    def _failure(self, status: int, answer: dict[str, Any], path: str) -> VmsError:
+        if isinstance(answer.get("error"), str):  # OAuth (RFC 6749, 5.2)
+            reason = str(answer.get("error_code") or answer.get("error_description") or answer["error"])
+            return SignInRefused.of(reason, str(answer.get("error_description", "")))
+        error = answer.get("error")
+        details = error.get("details") if isinstance(error, dict) else None
+        rows = [row for row in details if isinstance(row, dict)] if isinstance(details, list) else []
+        problems = {str(row.get("propertyName", "")): str(row.get("errorText", "")) for row in rows}
+        text = "; ".join(problems.values()) or f"status {status}"
+        match status:
+            case HTTPStatus.UNAUTHORIZED:
+                return NotSignedIn(text)
+            case HTTPStatus.FORBIDDEN:
+                return NotPermitted(text)
+            case HTTPStatus.NOT_FOUND:
+                return NotFound(text, item=path)
+            case HTTPStatus.PRECONDITION_FAILED | HTTPStatus.CONFLICT:
+                return ChangedMeanwhile(text, item=path)
+            case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                return ServerFailed(text, server=self.server)
+            case _:
+                return ValidationFailed(text, problems)
+
+    def _tls_failure(self, error: Exception) -> VmsError:
+        cause: BaseException | None = error
+        for _ in range(8):
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                return CertificateNotTrusted(cause.verify_message, server=self.server)
+            reason = getattr(cause, "reason", None)
+            inner = reason if isinstance(reason, BaseException) else None
+            arguments = [a for a in getattr(cause, "args", ()) if isinstance(a, BaseException)]
+            following = inner or (arguments[0] if arguments else None) or (cause.__cause__ if cause else None)
+            if following is None:
+                break
+            cause = following
+        if "certificate" in str(error).lower():
+            return CertificateNotTrusted(str(error), server=self.server)
+        return ServerUnreachable(f"it does not speak TLS as expected: {_reason(error)}", server=self.server)
+
+
+class SignInRefused(NotSignedIn):
+    """User name or password are wrong, or the account may not sign in now."""
+
+    message_key = "error.sign_in_refused"
+
+    @classmethod
+    def of(cls, code: str, description: str) -> "SignInRefused":
+        kinds: dict[str, type[SignInRefused]] = {"LockedOut": AccountLocked, "ChangePassword": PasswordMustChange}
+        return kinds.get(code, cls)(f"{code}: {description}" if description else code)
+
+
+class AccountLocked(SignInRefused):
+    """Too many failed attempts, or an administrator locked the account."""
+
+    message_key = "error.account_locked"
+
+
+class PasswordMustChange(SignInRefused):
+    """The password has to be changed before anything else."""
+
+    message_key = "error.password_must_change"
+
+
+def _reason(error: BaseException) -> str:
+    """Return the innermost words of a requests failure; its outer ones repeat addresses and object names."""
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return f"no connection within {CONNECT_TIMEOUT_S:.0f} s"
+    if isinstance(error, requests.exceptions.Timeout):
+        return "no answer in time"
+    inner: BaseException = error
+    while True:
+        following = getattr(inner, "reason", None) or next(
+            (a for a in inner.args if isinstance(a, BaseException)), inner.__cause__ or inner.__context__
+        )
+        if not isinstance(following, BaseException):
+            break
+        inner = following
+    return getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
