@@ -175,7 +175,7 @@ class Cursor:
             if kept.config is not self._config:
                 self._config = kept.config
                 taken.records.append((kept.config, 0))
-            flags = record.flags & ~RecordFlags.PREROLL
+            flags = record.flags  # preroll for the first viewer is so for all: it was old when it came here
             if self._broken:
                 flags |= RecordFlags.DISCONTINUITY
                 self._broken = False

@@ -1,0 +1,26 @@
+"""How failures are told to a viewer: an error code for programs, and a sentence for people."""
+
+from common.foundation.catalog import explain
+from common.foundation.errors import DeviceError, NotPermitted, ProtocolError, StorageError, VmsError
+from common.protocols.media_channel.messages import Error
+from server.recording.api.devices import NoSuchTrack
+
+_CODES: tuple[tuple[type[VmsError], str], ...] = (
+    (NoSuchTrack, "not_found"),
+    (NotPermitted, "not_permitted"),
+    (StorageError, "storage"),
+    (DeviceError, "device"),
+    (ProtocolError, "bad_request"),
+)
+
+
+def subscription_error(error: VmsError, sub: int) -> Error:
+    return Error(_code(error), explain(error)[:4096], sub=sub)
+
+
+def request_error(error: VmsError, number: int) -> Error:
+    return Error(_code(error), explain(error)[:4096], id=number)
+
+
+def _code(error: VmsError) -> str:
+    return next((code for kind, code in _CODES if isinstance(error, kind)), "recorder")

@@ -1,0 +1,49 @@
+"""What the media channel knows of devices: which exist, and what their tracks hold."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from common.api.recorder_configuration import RecordedHardware
+from common.foundation.errors import VmsError
+from common.foundation.ids import DeviceId
+from common.media.access_unit import PRIMARY, SECONDARY
+from server.recording.mediadb.contract import TrackKey
+
+
+class NoSuchTrack(VmsError):
+    """A viewer asked for a device or track that this recorder does not have."""
+
+    message_key = "media.no_such_track"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTrack:
+    kind: str  # as in `subscribed`: video or audio
+    name: str  # of the device, for messages
+
+
+class DeviceDirectory:
+    """The tracks of the configured hardware. Replaced as a whole when the configuration changes."""
+
+    def __init__(self) -> None:
+        self._tracks: dict[TrackKey, KnownTrack] = {}
+
+    def replace(self, hardware: Iterable[RecordedHardware]) -> None:
+        tracks: dict[TrackKey, KnownTrack] = {}
+        for item in hardware:
+            tracks[TrackKey(item.camera.id, PRIMARY)] = KnownTrack("video", item.camera.name)
+            if item.sub_url:
+                tracks[TrackKey(item.camera.id, SECONDARY)] = KnownTrack("video", item.camera.name)
+            if item.microphone is not None:
+                tracks[TrackKey(item.microphone.id, PRIMARY)] = KnownTrack("audio", item.microphone.name)
+        self._tracks = tracks
+
+    def find(self, key: TrackKey) -> KnownTrack:
+        """Raises NoSuchTrack."""
+        known = self._tracks.get(key)
+        if known is None:
+            raise NoSuchTrack(f"no track {key.track} of device {key.device}", track=key.track, device=key.device)
+        return known
+
+    def has(self, device: DeviceId) -> bool:
+        return any(key.device == device for key in self._tracks)

@@ -1,0 +1,200 @@
+"""The recorder's port: TLS, WebSocket upgrade to the media channel, a status page, and limits on who may connect."""
+
+import asyncio
+import json
+import logging
+import socket
+import ssl
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from common.protocols.media_channel.messages import PATH, SUBPROTOCOL
+from common.protocols.media_channel.messages import VERSION as CHANNEL_VERSION
+from server.recording.api.services import RecorderServices
+from server.recording.api.session import ViewerSession
+
+log = logging.getLogger(__name__)
+
+HANDSHAKE_S = 10.0
+MOST_CLIENT_MESSAGE_BYTES = 64 * 1024
+_UNSENT_BYTES = 512 * 1024  # in the socket's buffer, before a viewer's subscriptions wait
+_PING_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many connections may be open: in all, and from one address."""
+
+    connections: int = 500
+    connections_per_address: int = 64
+
+
+class MediaServer:
+    """The open port and the viewers connected to it."""
+
+    def __init__(self, services: RecorderServices, limits: Limits) -> None:
+        self._services = services
+        self._limits = limits
+        self._sessions: set[ViewerSession] = set()
+        self._open: Counter[str] = Counter()
+        self.refused_connections = 0
+        self.port = 0
+
+    def sign_out(self, revoked: Iterable[str]) -> None:
+        """Close every session that is signed in with one of these tokens (`jti`)."""
+        gone = frozenset(revoked)
+        for session in self._sessions:
+            if session.token_id in gone:
+                session.sign_out()
+
+    # called by the sockets
+
+    def admit(self, address: str) -> bool:
+        """Count a new connection; False when there are too many."""
+        if self._open.total() >= self._limits.connections or (
+            self._open[address] >= self._limits.connections_per_address
+        ):
+            self.refused_connections += 1
+            return False
+        self._open[address] += 1
+        return True
+
+    def left(self, address: str) -> None:
+        self._open[address] -= 1
+        if self._open[address] <= 0:
+            del self._open[address]
+
+    def answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Answer plain HTTP; None lets the WebSocket upgrade go on."""
+        path = request.path.partition("?")[0]
+        if path == PATH:
+            return None
+        if path == "/":
+            status = {
+                "name": self._services.name,
+                "id": self._services.recorder,
+                "version": version("vedette"),
+                "media": CHANNEL_VERSION,
+            }
+            return _plain(HTTPStatus.OK, "application/json", json.dumps(status))
+        return _plain(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", "There is nothing here.\n")
+
+    async def serve(self, connection: ServerConnection) -> None:
+        session = ViewerSession(connection, self._services)
+        self._sessions.add(session)
+        try:
+            await session.run(_bearer(connection.request))
+        finally:
+            self._sessions.discard(session)
+
+
+class _ViewerSocket(ServerConnection):
+    """A connection that is counted from its first byte to its last, and cut at once where there are too many."""
+
+    media_server: MediaServer
+    _address = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        address = str(peer[0]) if peer else "?"
+        if self.media_server.admit(address):
+            self._address = address
+            _at_once(transport)
+        else:
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._address:
+            self.media_server.left(self._address)
+            self._address = ""
+        super().connection_lost(exc)
+
+
+def _at_once(transport: asyncio.BaseTransport) -> None:
+    """Let each picture leave at once instead of waiting for more bytes (Nagle)."""
+    raw = transport.get_extra_info("socket")
+    if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _plain(status: HTTPStatus, content_type: str, body: str) -> Response:
+    data = body.encode()
+    headers = Headers(
+        {
+            "Content-Type": content_type,
+            "Content-Length": str(len(data)),
+            "Connection": "close",
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+        }
+    )
+    return Response(status.value, status.phrase, headers, data)
+
+
+def _bearer(request: Request | None) -> str | None:
+    """The token of `Authorization: Bearer` (RFC 6750, 2.1), if there is one."""
+    if request is None:
+        return None
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+class _QuietLogger(logging.LoggerAdapter[logging.Logger]):
+    """What strangers send to an open port is no error of ours: one line without a trace, for who looks for it."""
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        failure = kwargs.pop("exc_info", None)
+        extra = {"reason": repr(failure)} if isinstance(failure, BaseException) else {}
+        self.logger.debug(msg, *args, extra=extra)
+
+
+@asynccontextmanager
+async def media_server(
+    services: RecorderServices, host: str, port: int, tls: ssl.SSLContext | None, limits: Limits
+) -> AsyncIterator[MediaServer]:
+    """Listen until left; `tls` None is for tests. Viewers still connected then are told that the server goes away."""
+    serving = MediaServer(services, limits)
+
+    class Socket(_ViewerSocket):
+        media_server = serving
+
+    tls_deadlines: dict[str, Any] = (
+        {} if tls is None else {"ssl_handshake_timeout": HANDSHAKE_S, "ssl_shutdown_timeout": 2.0}
+    )
+    opened: Server = await serve(
+        serving.serve,
+        host,
+        port,
+        ssl=tls,
+        process_request=serving.answer,
+        subprotocols=[Subprotocol(SUBPROTOCOL)],
+        create_connection=Socket,
+        compression=None,
+        server_header=None,
+        open_timeout=HANDSHAKE_S,
+        ping_interval=_PING_S,
+        ping_timeout=2 * _PING_S,
+        close_timeout=2.0,
+        max_size=MOST_CLIENT_MESSAGE_BYTES,
+        max_queue=16,
+        write_limit=(_UNSENT_BYTES, _UNSENT_BYTES // 4),
+        logger=_QuietLogger(log),
+        **tls_deadlines,
+    )
+    serving.port = opened.sockets[0].getsockname()[1]
+    try:
+        yield serving
+    finally:
+        opened.close()
+        await opened.wait_closed()
