@@ -104,7 +104,7 @@ def run_off_thread(
             value = fn()
         except VmsError as error:
             refused = error
-        except Exception as error:  # noqa: BLE001  the last one who can log a bug of a worker thread
+        except Exception as error:  # the last one who can log a bug of a worker thread
             log.exception("request off the GUI thread broke")
             refused = VmsError(f"{type(error).__name__}: {error}")
         else:

@@ -45,7 +45,7 @@ def normal_server_url(typed: str) -> str:
         host = port = None
     if parts is None or not host or parts.scheme != "https" or " " in said or parts.username is not None:
         detail = f"'{said}' is no server address; write it like https://vms.example:{DEFAULT_PORT}"
-        raise SettingsError(detail, detail=detail)
+        raise SettingsError(detail)
     if port is None:
         port = 443 if "://" in said else DEFAULT_PORT
     return f"https://{f'[{host}]' if ':' in host else host}:{port}"
@@ -103,4 +103,4 @@ class Remembered:
             os.replace(scratch, self._file)
         except OSError as error:
             said = f"{self._file} cannot be written: {error.strerror}"
-            raise SettingsError(said, detail=said) from error
+            raise SettingsError(said) from error

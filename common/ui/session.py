@@ -38,14 +38,14 @@ def sign_in_from_arguments(
     server_url = normal_server_url(server)
     password = _read(password_file).splitlines()[0:1]
     if not password:
-        raise SettingsError(f"password file {password_file} is empty", detail=f"{password_file} is empty")
+        raise SettingsError(f"password file {password_file} is empty")
     if ca_file is not None:
         ca_pem = _read(ca_file)
     else:
         pinned = (remembered or Remembered.of_this_user()).authority(server_url)
         if pinned is None:
             said = f"{server_url} was not trusted on this computer yet; name its certificate authority with --ca-file"
-            raise SettingsError(said, detail=said)
+            raise SettingsError(said)
         ca_pem = pinned
     client = ManagementClient(server_url, ca_pem)
     client.sign_in(user, password[0])
@@ -57,4 +57,4 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         said = f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"
-        raise SettingsError(said, detail=said) from error
+        raise SettingsError(said) from error

@@ -1,15 +1,30 @@
 """Signing in to a site: the dialog that both desktop clients open first."""
 
-from PySide6.QtWidgets import QDialog, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QProgressBar, QStackedWidget, QVBoxLayout, QWidget
 
-from common.ui.remembered import Remembered
+from common.clients.management_http import SignInRefused
+from common.clients.management_values import ValidationFailed
+from common.foundation.errors import NotPermitted, ServerUnreachable, SettingsError, VmsError
+from common.ui.icons import icon
+from common.ui.nearby import NearbyServers
+from common.ui.off_thread import Job, run_off_thread
+from common.ui.remembered import Remembered, normal_server_url
 from common.ui.session import Session, add_sign_in_arguments, sign_in_from_arguments
+from common.ui.sign_in_pages import CredentialsPage, TrustPage
+from common.ui.sign_in_steps import AuthorityChanged, Credentials, TrustAsked, sign_in
+from common.ui.theme import set_role
+from common.ui.words import sentence, words
 
 __all__ = ["Session", "SignInDialog", "add_sign_in_arguments", "sign_in_from_arguments"]
 
 
 class SignInDialog(QDialog):
-    """Asks for server, user and password; `exec()` is Accepted once `session` is there."""
+    """Asks for server, user and password; `exec()` is Accepted once `session` is there.
+
+    A server that is met for the first time is shown with its fingerprint before the password leaves this computer.
+    """
 
     def __init__(
         self,
@@ -17,7 +32,148 @@ class SignInDialog(QDialog):
         remembered: Remembered | None = None,
         server: str = "",
         user: str = "",
+        *,
         parent: QWidget | None = None,
+        look_around: bool = True,
     ) -> None:
         super().__init__(parent)
         self.session: Session | None = None
+        self._remembered = remembered or Remembered.of_this_user()
+        self._typed: Credentials | None = None
+        self._job: Job | None = None
+        self.setWindowTitle(words("ui.sign_in_title", product=product))
+        self.setFixedWidth(440)
+
+        sign = QLabel()
+        sign.setPixmap(icon("shield", "accent").pixmap(28, 28))
+        name = QLabel(product)
+        set_role(name, "title")
+        head = QHBoxLayout()
+        head.setSpacing(12)
+        head.addWidget(sign)
+        head.addWidget(name, 1)
+
+        self.progress = QProgressBar()
+        self.progress.setRange(0, 0)
+        self.progress.setTextVisible(False)
+        self.progress.setAccessibleName(words("ui.signing_in"))
+        keep = self.progress.sizePolicy()
+        keep.setRetainSizeWhenHidden(True)
+        self.progress.setSizePolicy(keep)
+        self.progress.hide()
+
+        known = self._remembered.servers()
+        self.form = CredentialsPage(known, server, user)
+        self.form.submitted.connect(self._submit)
+        self.form.cancelled.connect(self.reject)
+        self.trust = TrustPage()
+        self.trust.agreed.connect(self._trusted)
+        self.trust.refused.connect(self._back)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.form)
+        self.pages.addWidget(self.trust)
+
+        column = QVBoxLayout(self)
+        column.setContentsMargins(32, 28, 32, 24)
+        column.setSpacing(16)
+        column.addLayout(head)
+        column.addWidget(self.progress)
+        column.addWidget(self.pages, 1)
+        self.form.focus_first_empty()
+        self._nearby = NearbyServers(self)
+        self._nearby.changed.connect(self.form.show_found)
+        if look_around:
+            self._nearby.start()
+
+    def done(self, result: int) -> None:
+        """Stop looking around and close."""
+        self._nearby.stop()
+        super().done(result)
+
+    def _submit(self) -> None:
+        self.form.clear_errors()
+        try:
+            url = normal_server_url(self.form.server())
+        except SettingsError as error:
+            self.form.server_error.say(str(error))
+            self.form.server_edit.setFocus()
+            return
+        if not self.form.check_complete():
+            return
+        self._typed = Credentials(url, self.form.user(), self.form.password(), self.form.setup_code())
+        self._try("")
+
+    def _try(self, trusted_pem: str) -> None:
+        typed = self._typed
+        assert typed is not None
+        self._busy(True)
+        self._job = run_off_thread(
+            self, lambda: sign_in(typed, self._remembered, trusted_pem), self._came, self._failed
+        )
+
+    def _busy(self, busy: bool) -> None:
+        self.progress.setVisible(busy)
+        self.form.set_busy(busy)
+        self.trust.set_busy(busy)
+
+    def _came(self, came: Session | TrustAsked) -> None:
+        self._busy(False)
+        if isinstance(came, TrustAsked):
+            self.trust.ask(came.server_url, came.offer)
+            self.pages.setCurrentWidget(self.trust)
+            return
+        self.session = came
+        self.accept()
+
+    def _trusted(self, pem: str) -> None:
+        self._try(pem)
+
+    def _back(self) -> None:
+        self.pages.setCurrentWidget(self.form)
+        self.form.focus_first_empty()
+
+    def _failed(self, error: VmsError) -> None:
+        """Say it where it can be put right."""
+        self._busy(False)
+        self.pages.setCurrentWidget(self.form)
+        form = self.form
+        match error:
+            case AuthorityChanged():
+                form.notice.say_error(error, words("ui.forget_server"), self._forget)
+            case SignInRefused():
+                form.password_error.say(sentence(error))
+                form.password_edit.selectAll()
+                form.password_edit.setFocus()
+            case ValidationFailed() if form.setup_code():
+                form.show_setup_problems(error.problems)
+            case NotPermitted() if form.setup_code():
+                form.show_setup_problems({"code": str(error)})
+            case ServerUnreachable():
+                form.server_error.say(sentence(error))
+                form.server_edit.setFocus()
+            case _:
+                form.notice.say_error(error)
+
+    def _forget(self) -> None:
+        """Forget the pinned authority after the operator read what that means; the next attempt asks again."""
+        assert self._typed is not None
+        try:
+            self._remembered.forget(self._typed.server_url)
+        except SettingsError as error:
+            self.form.notice.say_error(error)
+            return
+        self.form.notice.say("info", words("ui.server_forgotten"))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Esc goes one step back: from the question to the form, from a running attempt to the form, then out."""
+        if event.key() == Qt.Key.Key_Escape:
+            if not self.progress.isHidden():
+                if self._job is not None:
+                    self._job.cancel()
+                self._busy(False)
+                self._back()
+                return
+            if self.pages.currentWidget() is self.trust:
+                self._back()
+                return
+        super().keyPressEvent(event)

@@ -1,0 +1,84 @@
+"""What signing in does away from the GUI thread: trust on first use, then the password."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from common.clients.management import ManagementClient
+from common.foundation.errors import SettingsError, VmsError
+from common.net.tls import CaOffer, CertificateNotTrusted, fetch_ca
+from common.ui.remembered import Remembered, RememberedServer
+from common.ui.session import Session
+
+
+class AuthorityChanged(VmsError):
+    """A server that was trusted now belongs to another certificate authority."""
+
+    message_key = "error.authority_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What was typed; with a set-up code, the first administrator is made of it."""
+
+    server_url: str
+    user: str
+    password: str
+    setup_code: str = ""
+
+    def __repr__(self) -> str:  # a password must not reach a log
+        return f"Credentials({self.server_url}, {self.user})"
+
+
+@dataclass(frozen=True, slots=True)
+class TrustAsked:
+    """Nobody on this computer trusted this server yet: a person has to compare the fingerprint."""
+
+    server_url: str
+    offer: CaOffer
+
+
+def sign_in(typed: Credentials, remembered: Remembered, trusted_pem: str = "") -> Session | TrustAsked:
+    """Sign in; blocking. `trusted_pem` is an authority that the operator has just agreed to.
+
+    A server that is met for the first time gives `TrustAsked` before any password is sent. Raises AuthorityChanged when
+    a known server shows another authority, and whatever `ManagementClient` raises.
+    """
+    ca_pem = trusted_pem or remembered.authority(typed.server_url) or ""
+    if not ca_pem:
+        return TrustAsked(typed.server_url, _offer(typed.server_url))
+    client = ManagementClient(typed.server_url, ca_pem)
+    try:
+        if typed.setup_code:
+            client.set_up(typed.setup_code, typed.user, typed.password)
+        client.sign_in(typed.user, typed.password)
+    except CertificateNotTrusted as error:
+        client.close()
+        if _belongs_to_another(typed.server_url, ca_pem):
+            raise AuthorityChanged(str(error), server=_address(typed.server_url)) from error
+        raise
+    except VmsError:
+        client.close()
+        raise
+    name = urlsplit(typed.server_url).hostname or typed.server_url
+    try:
+        remembered.remember(RememberedServer(typed.server_url, name, typed.user, ca_pem))
+    except SettingsError as error:
+        client.close()
+        raise error
+    return Session(client, ca_pem, typed.server_url, typed.user)
+
+
+def _address(server_url: str) -> str:
+    return server_url.removeprefix("https://")
+
+
+def _offer(server_url: str) -> CaOffer:
+    parts = urlsplit(server_url)
+    return fetch_ca(parts.hostname or "", parts.port or 443)
+
+
+def _belongs_to_another(server_url: str, ca_pem: str) -> bool:
+    try:
+        return _offer(server_url).pem.strip() != ca_pem.strip()
+    except VmsError:
+        return False
