@@ -1,0 +1,73 @@
+"""Devices on the network, and the cameras and microphones in them."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from common.model.item import Enabled, Item, ItemPath, Kind, Seconds, Shown, Text
+
+Password = Annotated[str, Field(max_length=1024)]
+
+
+class Hardware(Item):
+    """One device on the network: its address and how to sign in to it."""
+
+    kind: ClassVar = Kind(
+        "hardware",
+        parent="recordingServers",
+        node="Servers/Recording servers",
+        deletable=True,
+        tasks=("ReadPasswordHardware", "ChangePasswordHardware"),
+    )
+    enabled: Enabled = True
+    address: Annotated[Text, Field(min_length=1, max_length=2048), Shown("Address", "Network")]
+    user_name: Annotated[Text, Field(max_length=255), Shown("User name", "Network")] = ""
+    password: Annotated[Password, Shown("Password", "Network", secret=True)] = ""
+    sub_address: Annotated[
+        Text,
+        Field(max_length=2048),
+        Shown("Second stream", "Network", help="The device's smaller stream, for pictures that are shown small."),
+    ] = ""
+    transport: Annotated[
+        Literal["auto", "tcp", "udp"], Shown("Transport", "Network", help="How RTSP brings the pictures.")
+    ] = "auto"
+    model: Annotated[Text, Shown("Model", read_only=True)] = ""
+    custom_data: Annotated[Text, Shown("Custom data")] = ""
+    password_last_modified: Annotated[Text, Shown("Password changed", read_only=True)] = "0001-01-01T00:00:00.0000000"
+
+
+class _Device(Item):
+    """What cameras and microphones have in common."""
+
+    enabled: Enabled = True
+    short_name: Annotated[Text, Field(max_length=128), Shown("Short name")] = ""
+    channel: Annotated[int, Field(ge=0), Shown("Channel", read_only=True)] = 0
+    created_date: Annotated[Text, Shown("Created", read_only=True)] = "0001-01-01T00:00:00.0000000"
+    gis_point: Annotated[Text, Shown("Position", "Map", help="POINT (longitude latitude) or POINT EMPTY")] = (
+        "POINT EMPTY"
+    )
+    icon: Annotated[int, Field(ge=0, le=100), Shown("Icon", "Map")] = 0
+    coverage_direction: Annotated[float, Field(ge=0, le=1), Shown("Direction", "Map")] = 0.5
+    coverage_depth: Annotated[float, Field(ge=0), Shown("Depth", "Map")] = 0.0
+    coverage_field_of_view: Annotated[float, Field(ge=0, le=1), Shown("Field of view", "Map")] = 0.0
+    recording_enabled: Annotated[bool, Shown("Recording", "Record")] = True
+    recording_storage: Annotated[ItemPath | None, Shown("Storage", "Record", read_only=True)] = None
+    prebuffer_enabled: Annotated[bool, Shown("Pre-buffer", "Record")] = True
+    prebuffer_in_memory: Annotated[bool, Shown("Pre-buffer in memory", "Record")] = True
+    prebuffer_seconds: Annotated[Seconds, Shown("Pre-buffer length", "Record", unit="s")] = 3
+
+
+class Camera(_Device):
+    """A camera of a piece of hardware."""
+
+    kind: ClassVar = Kind("cameras", parent="hardware", node="Devices/Cameras")
+    recording_framerate: Annotated[float, Field(gt=0, le=240), Shown("Frame rate", "Record", unit="1/s")] = 25.0
+    record_keyframes_only: Annotated[bool, Shown("Keyframes only", "Record")] = False
+    record_on_related_devices: Annotated[bool, Shown("Record related devices", "Record")] = True
+    ptz_enabled: Annotated[bool, Shown("PTZ", read_only=True)] = False
+
+
+class Microphone(_Device):
+    """A microphone of a piece of hardware."""
+
+    kind: ClassVar = Kind("microphones", parent="hardware", node="Devices/Microphones")

@@ -1,0 +1,44 @@
+"""Who may sign in, and what they may do."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from common.model.item import Item, Kind, Shown, Text
+
+ADMINISTRATORS_ROLE_ID = "6f0c9c6e-3b0e-4a54-9f5c-5b6f5a4f0a01"
+OPERATORS_ROLE_ID = "6f0c9c6e-3b0e-4a54-9f5c-5b6f5a4f0a02"
+"""The built-in roles have the same ids on every site."""
+
+
+class BasicUser(Item):
+    """An account of the site's own, with a password."""
+
+    kind: ClassVar = Kind(
+        "basicUsers",
+        parent="sites",
+        node="Security/Basic users",
+        creatable=True,
+        deletable=True,
+        tasks=("ChangePasswordBasicUser",),
+    )
+    status: Annotated[Literal["Enabled", "LockedOutByAdmin", "LockedOutBySystem"], Shown("Status")] = "Enabled"
+    password: Annotated[str, Field(max_length=1024), Shown("Password", secret=True)] = ""
+    can_change_password: Annotated[bool, Shown("May change the password")] = True
+    force_password_change: Annotated[bool, Shown("Must change the password at next sign-in")] = False
+    is_external: Annotated[bool, Shown("External", read_only=True)] = False
+
+
+class Role(Item):
+    """A set of permissions that users are given."""
+
+    kind: ClassVar = Kind(
+        "roles",
+        parent="sites",
+        node="Security/Roles",
+        changeable=False,
+        tasks=("AddRoleMember", "RemoveRoleMember"),
+    )
+    role_type: Annotated[Literal["Adminstrative", "UserDefined"], Shown("Type", read_only=True)] = "UserDefined"
+    token_name: Annotated[Text, Shown("Name in tokens", read_only=True)] = ""
+    allow_smart_client_log_on: Annotated[bool, Shown("Smart Client", "Sign-in")] = True
