@@ -45,10 +45,15 @@ class MediaServer:
     def __init__(self, services: RecorderServices, limits: Limits) -> None:
         self._services = services
         self._limits = limits
+        self._name = services.name
         self._sessions: set[ViewerSession] = set()
         self._open: Counter[str] = Counter()
         self.refused_connections = 0
         self.port = 0
+
+    def rename(self, name: str) -> None:
+        """The recorder is called this now."""
+        self._name = name
 
     def sign_out(self, revoked: Iterable[str]) -> None:
         """Close every session that is signed in with one of these tokens (`jti`)."""
@@ -81,7 +86,7 @@ class MediaServer:
             return None
         if path == "/":
             status = {
-                "name": self._services.name,
+                "name": self._name,
                 "id": self._services.recorder,
                 "version": version("vedette"),
                 "media": CHANNEL_VERSION,

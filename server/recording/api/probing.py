@@ -1,0 +1,89 @@
+"""Tries a camera that is not configured, in a process of its own: strange devices may hang or crash a decoder."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import sys
+from collections.abc import Mapping
+
+from common.foundation.errors import DeviceError, DeviceRefused, ProtocolError, VmsError
+from common.foundation.logs import without_secrets
+from common.protocols.media_channel.messages import Probe, Probed, decode_server
+
+log = logging.getLogger(__name__)
+
+PROBE_S = 15.0
+MOST_PROBES = 2
+_MOST_ANSWER_BYTES = 2 * 1024 * 1024
+MODULE = "server.recording.probe"
+
+
+class ProbeFailed(VmsError):
+    """The probing process itself did not work."""
+
+    message_key = "media.probe_failed"
+
+
+class ProcessProber:
+    """Runs `python -m server.recording.probe`, at most two at once: one JSON line in, one JSON line out."""
+
+    def __init__(self, module: str = MODULE, timeout_s: float = PROBE_S) -> None:
+        self._module = module
+        self._timeout_s = timeout_s
+        self._places = asyncio.Semaphore(MOST_PROBES)
+
+    async def probe(self, request: Probe) -> Probed:
+        """Raises DeviceError (DeviceRefused) when the camera does not answer (says no), ProbeFailed otherwise."""
+        camera = without_secrets(request.url)
+        try:
+            async with asyncio.timeout(self._timeout_s), self._places:
+                answer = await self._ask(request)
+        except TimeoutError:
+            raise DeviceError(f"no pictures within {self._timeout_s:g} s", camera=camera) from None
+        return _probed(answer, request.id, camera)
+
+    async def _ask(self, request: Probe) -> Mapping[str, object]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", self._module),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=_MOST_ANSWER_BYTES,
+            start_new_session=True,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        asked = {
+            "url": request.url,
+            "user": request.user,
+            "password": request.password,
+            "transport": request.transport,
+        }
+        try:
+            process.stdin.write(json.dumps(asked).encode() + b"\n")
+            await process.stdin.drain()
+            line = await process.stdout.readline()
+            answer = json.loads(line)
+        except (ConnectionError, ValueError, RecursionError) as wrong:
+            raise ProbeFailed(f"the probing process gave no answer: {wrong}") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+        if not isinstance(answer, dict):
+            raise ProbeFailed("the probing process answered nonsense")
+        return answer
+
+
+def _probed(answer: Mapping[str, object], number: int, camera: str) -> Probed:
+    """Read the probe's line: `{"video":...,"audio":...,"jpeg":...}` or `{"error":...,"refused":true}`."""
+    error = answer.get("error")
+    if isinstance(error, str):
+        kind = DeviceRefused if answer.get("refused") is True else DeviceError
+        raise kind(error, camera=camera)
+    try:
+        message = decode_server(json.dumps({**answer, "op": "probed", "id": number}))
+    except ProtocolError as wrong:
+        raise ProbeFailed(f"the probing process answered nonsense: {wrong}") from None
+    assert isinstance(message, Probed)
+    return message

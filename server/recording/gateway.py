@@ -1,0 +1,165 @@
+"""The recorder's gateway: puts configuration, engines, relay, playback and the port together."""
+
+import asyncio
+import logging
+import ssl
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from common.api.recorder_configuration import RecordedDevice, RecordedHardware, RecorderConfiguration
+from common.foundation.clock import Clock
+from common.foundation.errors import NotSignedIn
+from common.foundation.ids import DeviceId, RecorderId
+from common.net.tokens import Principal, TokenVerifier
+from server.recording.api.devices import DeviceDirectory
+from server.recording.api.media_server import Limits, MediaServer, media_server
+from server.recording.api.probing import ProcessProber
+from server.recording.api.services import RecorderServices
+from server.recording.engines import Engine, EngineCommand, EngineHost, running_engines
+from server.recording.mediadb.contract import MediaReader
+from server.recording.playback.reading import recordings_pool
+from server.recording.relay.upstream import EngineLink, LiveRelay
+
+log = logging.getLogger(__name__)
+
+
+class ConfigurationSource(Protocol):
+    """Where the recorder's configuration comes from: management, or the last one kept on disk."""
+
+    async def run(self, apply: Callable[[RecorderConfiguration], None]) -> None:
+        """Call `apply` with the configuration that is in force, and again with each newer one, until cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayPlan:
+    """What a gateway is started with. `tls` None is for tests; `port` 0 takes any free one."""
+
+    recordings: Path
+    data: Path
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+    engines: int
+    playback_threads: int = 4
+    viewers: int = 500
+    seal_s: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunningGateway:
+    """What can be said of a gateway that serves."""
+
+    recorder: RecorderId
+    name: str
+    port: int
+
+
+class CurrentTokens:
+    """Checks tokens by the keys of the newest configuration."""
+
+    def __init__(self) -> None:
+        self._verifier: TokenVerifier | None = None
+
+    def replace(self, configuration: RecorderConfiguration) -> None:
+        try:
+            self._verifier = TokenVerifier(configuration.jwks, configuration.issuer, configuration.revoked)
+        except ValueError as wrong:  # what was believed before still holds
+            log.error("token keys not usable", extra={"reason": str(wrong), "version": configuration.version})
+
+    def verify(self, token: str) -> Principal:
+        if self._verifier is None:
+            raise NotSignedIn("the recorder has no token keys yet")
+        return self._verifier.verify(token)
+
+
+@dataclass(slots=True)
+class Conductor:
+    """Applies configurations, and recording by hand, to all parts."""
+
+    host: EngineHost
+    relay: LiveRelay
+    links: dict[int, EngineLink]
+    tokens: CurrentTokens = field(default_factory=CurrentTokens)
+    devices: DeviceDirectory = field(default_factory=DeviceDirectory)
+    server: MediaServer | None = None
+    configuration: RecorderConfiguration | None = None
+    configured: asyncio.Event = field(default_factory=asyncio.Event)
+    by_hand: set[DeviceId] = field(default_factory=set)
+
+    def apply(self, configuration: RecorderConfiguration) -> None:
+        """Have everything follow this configuration from now on."""
+        self.configuration = configuration
+        self.tokens.replace(configuration)
+        self.devices.replace(configuration.hardware)
+        self._assign(configuration)
+        if self.server is not None:
+            self.server.rename(configuration.name)
+            self.server.sign_out(configuration.revoked)
+        log.info(
+            "configuration applied", extra={"version": configuration.version, "hardware": len(configuration.hardware)}
+        )
+        self.configured.set()
+
+    async def set_manual(self, device: DeviceId, on: bool) -> None:
+        """Record a device by hand, or no more; asked for by viewers."""
+        if on:
+            self.by_hand.add(device)
+        else:
+            self.by_hand.discard(device)
+        if self.configuration is not None:
+            self._assign(self.configuration)
+
+    def _assign(self, configuration: RecorderConfiguration) -> None:
+        placed = self.host.assign(configuration.hardware, configuration.retain_minutes, self.by_hand)
+        places: dict[DeviceId, EngineLink | None] = {}
+        for item in configuration.hardware:
+            for device in (item.camera, item.microphone):
+                if device is not None:
+                    places[device.id] = self._link(placed[item.id], item, device)
+        self.relay.place(places)
+
+    def _link(self, engine: Engine, item: RecordedHardware, device: RecordedDevice) -> EngineLink | None:
+        return self.links[engine.number] if item.enabled and device.enabled else None
+
+
+@asynccontextmanager
+async def running_gateway(
+    plan: GatewayPlan, source: ConfigurationSource, reader: MediaReader, clock: Clock
+) -> AsyncIterator[RunningGateway]:
+    """Serve until left: entered when the port answers, left when the engines have sealed their files."""
+    with tempfile.TemporaryDirectory(prefix="vedette-") as sockets:  # short: a socket's path has 108 bytes
+        command = EngineCommand(plan.recordings, plan.data, Path(sockets), plan.seal_s)
+        async with (
+            running_engines(plan.engines, command, clock) as host,
+            recordings_pool(reader, plan.playback_threads) as recordings,
+            asyncio.TaskGroup() as tasks,
+        ):
+            links = {engine.number: EngineLink(engine.socket, clock) for engine in host.engines}
+            conductor = Conductor(host, LiveRelay(clock), links)
+            running = [tasks.create_task(link.run(), name=f"engine {number} link") for number, link in links.items()]
+            running.append(tasks.create_task(source.run(conductor.apply), name="configuration"))
+            await conductor.configured.wait()
+            configuration = conductor.configuration
+            assert configuration is not None
+            services = RecorderServices(
+                configuration.recorder,
+                configuration.name,
+                conductor.tokens,
+                conductor.devices,
+                conductor.relay,
+                recordings,
+                ProcessProber(),
+                conductor,
+                clock,
+            )
+            try:
+                async with media_server(services, plan.host, plan.port, plan.tls, Limits(plan.viewers)) as server:
+                    conductor.server = server
+                    yield RunningGateway(configuration.recorder, configuration.name, server.port)
+            finally:
+                for task in running:
+                    task.cancel()
