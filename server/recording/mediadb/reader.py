@@ -1,0 +1,257 @@
+"""Finds and reads recordings, those being written included. Blocking; safe from several threads and processes."""
+
+import logging
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.foundation.clock import UtcUs
+from common.media.access_unit import AccessUnit, CodecConfig
+from common.media.mp4.boxes import Mp4Damaged
+from common.media.mp4.reader import read_init, read_units, scan_fragments
+from server.recording.mediadb.contract import Gop, Span, TrackKey
+from server.recording.mediadb.fragments import FragmentTable, unpack_table
+from server.recording.mediadb.index import SEALED, SegmentIndex, SegmentRow
+from server.recording.mediadb.layout import segment_path
+
+log = logging.getLogger(__name__)
+
+_MOST_TABLES = 256  # some 20 kB each
+_MOST_REPORTED = 1000
+_CANDIDATES = 8  # segments looked at when the best one cannot be read
+
+
+@dataclass(slots=True)
+class _Segment:
+    """A segment as far as it was read. `lock` guards a table that still grows."""
+
+    row: SegmentRow
+    path: Path
+    config: CodecConfig
+    origin_ticks: int
+    table: FragmentTable
+    scanned: int
+    lock: threading.Lock
+
+
+class MediaDatabaseReader:
+    """Implements MediaReader over the files below `root`.
+
+    The index says which segments there are; the table of one being written is read from its file and followed as it
+    grows. `skipped` counts segments that could not be read.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._index = SegmentIndex(root, writable=False)
+        self._segments: OrderedDict[int, _Segment] = OrderedDict()
+        self._lock = threading.Lock()
+        self._reported: set[str] = set()
+        self.skipped = 0
+
+    def close(self) -> None:
+        """Give back the index's connections."""
+        self._index.close()
+
+    def sequences(self, key: TrackKey, span: Span, limit: int = 10_000) -> Sequence[Span]:
+        if not self._index.exists or span.end <= span.start:
+            return ()
+        found: list[Span] = []
+        # The first span may begin before `span.start`: go back to where it does.
+        rows = [*reversed(self._joined_before(key, span.start)), *self._index.spans(key, span.start + 1, span.end)]
+        last_row: SegmentRow | None = None
+        for row in rows:
+            self._add_spans(row, found)
+            last_row = row
+            if len(found) > limit + 1 and found[-2].end > span.start:
+                break
+        # ... and the last one may end behind `span.end`.
+        while last_row is not None and found and found[-1].end >= span.end:
+            following = self._index.after(key, last_row.start)
+            if not following or following[0].start != found[-1].end:
+                break
+            last_row = following[0]
+            self._add_spans(last_row, found)
+        return [s for s in found if s.start < span.end and s.end > span.start][:limit]
+
+    def _joined_before(self, key: TrackKey, at: int) -> list[SegmentRow]:
+        """The segment that holds `at` and those before it that follow each other without a gap, newest first."""
+        joined: list[SegmentRow] = []
+        while True:
+            rows = self._index.at_or_before(key, joined[-1].start - 1 if joined else at, 64 if joined else 1)
+            for row in rows:
+                if joined and (row.end != joined[-1].start or joined[-1].gaps):
+                    return joined
+                joined.append(row)
+            if not rows:
+                return joined
+
+    def _add_spans(self, row: SegmentRow, to: list[Span]) -> None:
+        """Append what a segment holds, joined to what came before where nothing lies between."""
+        if row.state == SEALED and not row.gaps:
+            _join(to, row.start, row.end)
+            return
+        segment = self._segment(row)
+        if segment is None:
+            return
+        with segment.lock:
+            for start, end in zip(segment.table.starts, segment.table.ends, strict=True):
+                _join(to, start, end)
+
+    def coverage(self, key: TrackKey) -> Span | None:
+        if not self._index.exists:
+            return None
+        start = end = None
+        after = -(1 << 62)
+        while start is None and (rows := self._index.after(key, after)):
+            after = rows[0].start
+            start = rows[0].start if rows[0].state == SEALED else self._first(rows[0])
+        before = 1 << 62
+        while end is None and (rows := self._index.at_or_before(key, before)):
+            before = rows[0].start - 1
+            end = rows[0].end if rows[0].state == SEALED else self._last(rows[0])
+        return None if start is None or end is None else Span(start, end)
+
+    def _first(self, row: SegmentRow) -> UtcUs | None:
+        segment = self._segment(row)
+        return None if segment is None else segment.table.start
+
+    def _last(self, row: SegmentRow) -> UtcUs | None:
+        segment = self._segment(row)
+        return None if segment is None else segment.table.end
+
+    def gop_at(self, key: TrackKey, at: UtcUs) -> Gop | None:
+        return self._gop_until(key, at)
+
+    def gop_before(self, key: TrackKey, at: UtcUs) -> Gop | None:
+        return self._gop_until(key, at - 1)
+
+    def _gop_until(self, key: TrackKey, at: int) -> Gop | None:
+        """The last readable GOP that starts at or before `at`."""
+        if not self._index.exists:
+            return None
+        while rows := self._index.at_or_before(key, at, _CANDIDATES):
+            for row in rows:
+                segment = self._segment(row)
+                number = None if segment is None else segment.table.gop_from(at)
+                while segment is not None and number is not None and number >= 0:
+                    gop = self._read(segment, number)
+                    if gop is not None:
+                        return gop
+                    number -= 1
+            at = rows[-1].start - 1
+        return None
+
+    def gop_after(self, key: TrackKey, at: UtcUs) -> Gop | None:
+        if not self._index.exists:
+            return None
+        rows = self._index.at_or_before(key, at)
+        after: int = at
+        while True:
+            for row in rows:
+                segment = self._segment(row)
+                if segment is None:
+                    continue
+                number = segment.table.gop_from(at)
+                number = 0 if number is None else number + 1
+                while number < len(segment.table.gops):
+                    gop = self._read(segment, number)
+                    if gop is not None:
+                        return gop
+                    number += 1
+            rows = self._index.after(key, after, _CANDIDATES)
+            if not rows:
+                return None
+            after = rows[-1].start
+
+    def _read(self, segment: _Segment, number: int) -> Gop | None:
+        """Read one GOP, its fragments joined; None, counted and logged, when its bytes are damaged."""
+        with segment.lock:
+            table = segment.table
+            fragments = table.gop_fragments(number)
+            places = [(table.offsets[i], table.sizes[i]) for i in fragments]
+            start, end = table.starts[fragments[0]], table.ends[fragments[-1]]
+            newest = number + 1 == len(table.gops)
+        units: list[AccessUnit] = []
+        try:
+            fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                for offset, size in places:
+                    units += read_units(os.pread(fd, size, offset), segment.config, segment.origin_ticks)
+            finally:
+                os.close(fd)
+        except (OSError, Mp4Damaged) as error:
+            self._skip(f"{segment.path} at {places[0][0]}", error)
+            if not units:
+                return None
+            # What could be read of the GOP is still worth showing.
+        growing = newest and segment.row.state != SEALED and not self._index.after(segment.row.key, segment.row.start)
+        return Gop(segment.config, tuple(units), UtcUs(start), UtcUs(end), growing)
+
+    def _segment(self, row: SegmentRow) -> _Segment | None:
+        """The segment of a row, its table brought up to date; None, counted and logged, when it cannot be read."""
+        with self._lock:
+            known = self._segments.get(row.id)
+            if known is not None:
+                self._segments.move_to_end(row.id)
+        try:
+            if known is None or known.row != row:
+                known = self._open(row)
+                with self._lock:
+                    self._segments[row.id] = known
+                    while len(self._segments) > _MOST_TABLES:
+                        self._segments.popitem(last=False)
+            if row.state != SEALED:
+                _follow(known)
+        except (OSError, Mp4Damaged) as error:
+            self._skip(str(segment_path(self._root, row.key, row.start)), error)
+            return None
+        return known if known.table.gops else None
+
+    def _open(self, row: SegmentRow) -> _Segment:
+        path = segment_path(self._root, row.key, row.start)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            init = read_init(lambda offset, size: os.pread(fd, size, offset))
+        finally:
+            os.close(fd)
+        blob = self._index.table_blob(row.id) if row.state == SEALED else None
+        table = FragmentTable(init.config.timescale) if blob is None else unpack_table(blob)
+        origin = 0 if init.info is None else init.info.origin_ticks
+        return _Segment(row, path, init.config, origin, table, init.size_bytes, threading.Lock())
+
+    def _skip(self, what: str, error: OSError | Mp4Damaged) -> None:
+        self.skipped += 1
+        with self._lock:
+            new = what not in self._reported
+            if new and len(self._reported) < _MOST_REPORTED:
+                self._reported.add(what)
+        if new:
+            log.warning("recording cannot be read", extra={"path": what, "reason": str(error)})
+
+
+def _follow(segment: _Segment) -> None:
+    """Take in what was appended to a growing segment since it was last looked at."""
+    with segment.lock:
+        fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            size = os.fstat(fd).st_size
+            if size <= segment.scanned:
+                return
+            scan = scan_fragments(lambda offset, wanted: os.pread(fd, wanted, offset), segment.scanned, size)
+        finally:
+            os.close(fd)
+        for fragment in scan.fragments:
+            segment.table.append(fragment)
+        segment.scanned = scan.next_offset
+
+
+def _join(spans: list[Span], start: int, end: int) -> None:
+    if spans and spans[-1].end >= start:
+        if end > spans[-1].end:
+            spans[-1] = Span(spans[-1].start, UtcUs(end))
+    else:
+        spans.append(Span(UtcUs(start), UtcUs(end)))

@@ -1,0 +1,215 @@
+"""Putting the index back in step with the files: a little at each start, all of it when asked."""
+
+import fcntl
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.foundation.errors import StorageError
+from common.media.mp4.boxes import Mp4Damaged
+from common.media.mp4.reader import InitSegment, read_init, scan_fragments
+from server.recording.mediadb.contract import TrackKey
+from server.recording.mediadb.fragments import FragmentTable, pack_table
+from server.recording.mediadb.index import OPEN, SealedSegment, SegmentIndex
+from server.recording.mediadb.layout import INDEX, SegmentPath, segment_path, segments_on_disk
+
+log = logging.getLogger(__name__)
+
+_NEWEST_DAYS = 2  # whose folders a start looks through for files that the index does not know
+_BATCH = 500
+
+
+@dataclass(slots=True)
+class RepairReport:
+    """What was found. `damaged`: files from which nothing could be read; they are left as they are."""
+
+    files: int = 0
+    indexed: int = 0
+    in_use: int = 0
+    forgotten: int = 0
+    skipped_bytes: int = 0
+    damaged: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class ScannedFile:
+    """A segment read from its file alone."""
+
+    sealed: SealedSegment
+    init: InitSegment
+    next_dts: int  # where the run goes on, in the run's ticks
+    skipped_bytes: int
+
+    @property
+    def first_dts(self) -> int:
+        return 0 if self.init.info is None else self.init.info.origin_ticks
+
+
+def scan_file(path: Path, key: TrackKey) -> ScannedFile:
+    """Read the fragment table of a finished file; raise Mp4Damaged when it holds no whole fragment, or OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        size = os.fstat(fd).st_size
+
+        def read(offset: int, wanted: int) -> bytes:
+            return os.pread(fd, wanted, offset)
+
+        init = read_init(read)
+        scan = scan_fragments(read, init.size_bytes, size, finished=True)
+    finally:
+        os.close(fd)
+    table = FragmentTable(init.config.timescale)
+    for fragment in scan.fragments:
+        table.append(fragment)
+    if not table.gops:
+        raise Mp4Damaged("no keyframe in the file")
+    sealed = SealedSegment(key, table.start, table.end, table.gaps, size, pack_table(table))
+    origin = 0 if init.info is None else init.info.origin_ticks
+    return ScannedFile(sealed, init, origin + (table.next_dts or 0), scan.skipped_bytes)
+
+
+@contextmanager
+def exclusively(root: Path, name: str) -> Iterator[bool]:
+    """Hold a lock of the storage among all processes; False when another one has it."""
+    fd = os.open(root / f".{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(fd)
+
+
+def being_written(path: Path) -> bool:
+    """Whether a living process holds the segment open for writing."""
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def release_preallocation(path: Path) -> None:
+    """Give back what a dead writer had allocated behind the end of its file."""
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.ftruncate(fd, os.fstat(fd).st_size)
+    finally:
+        os.close(fd)
+
+
+def repair_at_start(root: Path, index: SegmentIndex) -> RepairReport:
+    """Seal in the index what a killed process left open, and take in recent files that it does not know.
+
+    Files are not changed. An index that SQLite cannot read is moved aside and rebuilt from all files.
+    """
+    with exclusively(root, "repair") as ours:
+        if not ours:
+            return RepairReport()
+        try:
+            broken = index.check() if index.exists else []
+        except StorageError as error:
+            broken = [str(error)]
+        if broken:
+            return _rebuild_broken(root, index, broken)
+        report = RepairReport()
+        for row in index.rows("state=? ORDER BY start_us", (OPEN,)):
+            _repair_file(SegmentPath(segment_path(root, row.key, row.start), row.key, row.start), index, report)
+            if not segment_path(root, row.key, row.start).exists():
+                index.remove([row.id])
+                report.forgotten += 1
+        for found in segments_on_disk(root, _NEWEST_DAYS):
+            if not index.spans(found.key, found.start, found.start + 1):
+                _repair_file(found, index, report)
+        return report
+
+
+def _rebuild_broken(root: Path, index: SegmentIndex, broken: list[str]) -> RepairReport:
+    """Move a damaged index aside and make a new one."""
+    index.close()
+    aside = index.path.with_name(f"{INDEX}.damaged")
+    log.error("index damaged, rebuilding", extra={"path": str(index.path), "reason": broken[0]})
+    for suffix in ("", "-wal", "-shm"):
+        part = index.path.with_name(INDEX + suffix)
+        if part.exists():
+            part.replace(aside.with_name(aside.name + suffix))
+    return reindex(root, index)
+
+
+def _repair_file(found: SegmentPath, index: SegmentIndex, report: RepairReport) -> None:
+    report.files += 1
+    try:
+        if being_written(found.path):
+            report.in_use += 1
+            return
+        scanned = scan_file(found.path, found.key)
+        release_preallocation(found.path)
+    except FileNotFoundError:
+        return
+    except (OSError, Mp4Damaged) as error:
+        log.warning("segment cannot be read", extra={"path": str(found.path), "reason": str(error)})
+        report.damaged = (*report.damaged, str(found.path))
+        return
+    report.indexed += 1
+    report.skipped_bytes += scanned.skipped_bytes
+    index.record([scanned.sealed], [])
+    if scanned.sealed.start != found.start:  # its first fragment was damaged: the row of its name is not true
+        index.remove([row.id for row in index.spans(found.key, found.start, found.start + 1)])
+
+
+def reindex(root: Path, index: SegmentIndex, progress: Callable[[int], None] = lambda _: None) -> RepairReport:
+    """Forget the index and rebuild it from every file below `root`.
+
+    Recording may go on meanwhile: segments being written are entered as such, and their writer completes them.
+    """
+    index.clear()
+    report = RepairReport()
+    batch: list[SealedSegment] = []
+    before: ScannedFile | None = None
+    for found in segments_on_disk(root):
+        report.files += 1
+        progress(report.files)
+        try:
+            if being_written(found.path):
+                report.in_use += 1
+                index.record([], [(found.key, found.start)])
+                continue
+            scanned = scan_file(found.path, found.key)
+        except (OSError, Mp4Damaged) as error:
+            log.warning("segment cannot be read", extra={"path": str(found.path), "reason": str(error)})
+            report.damaged = (*report.damaged, str(found.path))
+            continue
+        report.indexed += 1
+        report.skipped_bytes += scanned.skipped_bytes
+        if before is not None and batch and _goes_on(before, scanned):
+            last = batch[-1]
+            batch[-1] = SealedSegment(last.key, last.start, scanned.sealed.start, last.gaps, last.size_bytes, last.blob)
+        if len(batch) >= _BATCH:
+            index.record(batch[:-1], [])
+            del batch[:-1]
+        batch.append(scanned.sealed)
+        before = scanned
+    index.record(batch, [])
+    return report
+
+
+def _goes_on(before: ScannedFile, after: ScannedFile) -> bool:
+    """Whether a file continues the one before it without a gap: same run, and decode time goes on where it ended."""
+    one, two = before.init.info, after.init.info
+    return (
+        one is not None
+        and two is not None
+        and before.sealed.key == after.sealed.key
+        and one.run_utc_us == two.run_utc_us
+        and before.next_dts == after.first_dts
+        and before.sealed.start < after.sealed.start
+    )

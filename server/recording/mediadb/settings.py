@@ -1,0 +1,23 @@
+"""What can be set about writing recordings, with the defaults."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WriterSettings:
+    """Settings of one storage. Sizes in bytes, times in seconds unless the name says otherwise."""
+
+    segment_s: float = 300.0
+    segment_bytes: int = 64 << 20
+    fragment_s: float = 1.0
+    fragment_bytes: int = 8 << 20  # a fragment that grows larger is closed early
+    sync_interval_s: float = 5.0  # what a power cut can cost
+    queue_bytes: int = 64 << 20  # waiting for the disk, all tracks together; more is dropped
+    writer_threads: int = 2
+    preallocate_bytes: int = 8 << 20  # 0: none
+    retain_minutes: int = 10_080
+    min_free_bytes: int = 5 << 30  # below it the oldest recordings go
+    keep_newest_minutes: int = 60  # which free space never claims
+    cleaning_interval_s: float = 60.0
+    cleaning_batch: int = 200  # most segments deleted in one round
+    expected_storage_id: str | None = None  # refuse a root that is not this storage (an unmounted disk)

@@ -1,0 +1,140 @@
+"""The event loop's side of writing a track: gathers units into fragments and queues them for a writer thread."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from common.foundation.clock import UtcUs
+from common.media.access_unit import AccessUnit, CodecConfig, MediaKind
+from server.recording.mediadb.contract import TrackKey
+from server.recording.mediadb.events import Overflow
+from server.recording.mediadb.segment_file import PendingFragment
+from server.recording.mediadb.settings import WriterSettings
+
+_FALLBACK_DURATION = 25  # a lone picture is given 1/25 s
+
+
+class FragmentQueue(Protocol):
+    """Where fragments go."""
+
+    def offer(self, key: TrackKey, fragment: PendingFragment) -> bool:
+        """Queue a fragment; False when there is no room, and then it is not queued."""
+
+    def end_run(self, key: TrackKey) -> None:
+        """Have the segment sealed once what is queued has been written."""
+
+    async def drained(self, key: TrackKey) -> None:
+        """Return once everything queued for the track is on disk and its segment sealed."""
+
+
+class QueuedTrackWriter:
+    """Implements TrackWriter. A fragment ends before each keyframe of video, and after one second."""
+
+    def __init__(
+        self, key: TrackKey, settings: WriterSettings, queue: FragmentQueue, on_overflow: Callable[[Overflow], None]
+    ) -> None:
+        self._key = key
+        self._settings = settings
+        self._queue = queue
+        self._on_overflow = on_overflow
+        self._config: CodecConfig | None = None
+        self._units: list[AccessUnit] = []
+        self._size_bytes = 0
+        self._fragment_ticks = 0
+        self._video = True
+        self._in_gop = False  # units may be appended without a keyframe first
+        self._continues = False
+        self._run_utc_us = UtcUs(0)
+        self._new_run = True
+        self._last_dts = 0
+        self._last_duration = 0
+        self._dropping = False
+        self._lost_gops = self._lost_units = self._lost_bytes = 0
+
+    def configure(self, config: CodecConfig) -> None:
+        if config == self._config:
+            return
+        before = self._config
+        self._flush(self._last_dts + self._last_duration)
+        self._config = config
+        self._in_gop = self._continues = False
+        self._video = config.kind is MediaKind.VIDEO
+        self._fragment_ticks = max(1, int(config.timescale * self._settings.fragment_s))
+        if before is None or before.timescale != config.timescale:
+            self._last_duration = 0
+
+    def write(self, unit: AccessUnit) -> None:
+        units = self._units
+        if self._config is None:
+            return
+        if units:
+            if (
+                (unit.keyframe and self._video)
+                or unit.dts - units[0].dts >= self._fragment_ticks
+                or self._size_bytes >= self._settings.fragment_bytes
+                or unit.dts <= self._last_dts
+            ):
+                if unit.dts <= self._last_dts:  # not within one run: file decode times only rise
+                    self.end_run()
+                else:
+                    self._flush(unit.dts)
+                units = self._units
+        elif self._in_gop and unit.dts <= self._last_dts:
+            self.end_run()
+        if not unit.keyframe and not self._in_gop:
+            if self._dropping:
+                self._lost_units += 1
+                self._lost_bytes += len(unit.data)
+            return
+        self._in_gop = True
+        if units:
+            self._last_duration = unit.dts - self._last_dts
+        self._last_dts = unit.dts
+        units.append(unit)
+        self._size_bytes += len(unit.data)
+
+    def end_run(self) -> None:
+        if self._config is None:
+            return
+        duration = self._last_duration or self._config.timescale // _FALLBACK_DURATION
+        self._flush(self._last_dts + duration)
+        self._in_gop = self._continues = False
+        self._new_run = True
+        self._queue.end_run(self._key)
+
+    async def close(self) -> None:
+        self.end_run()
+        if self._dropping:
+            self._tell(over=True)
+        await self._queue.drained(self._key)
+
+    def _flush(self, next_dts: int) -> None:
+        units = self._units
+        if not units:
+            return
+        assert self._config is not None  # write() and configure()
+        if self._new_run:
+            self._run_utc_us = units[0].utc_us
+            self._new_run = False
+        next_dts = max(next_dts, units[-1].dts + 1)
+        fragment = PendingFragment(self._config, units, next_dts, self._size_bytes, self._run_utc_us, self._continues)
+        self._units = []
+        self._size_bytes = 0
+        if self._queue.offer(self._key, fragment):
+            self._continues = True
+            if self._dropping:
+                self._tell(over=True)
+            return
+        began = not self._dropping
+        self._dropping = True
+        self._lost_gops += 1
+        self._lost_units += len(units)
+        self._lost_bytes += fragment.size_bytes
+        self._in_gop = self._continues = False
+        if began:
+            self._tell(over=False)
+
+    def _tell(self, *, over: bool) -> None:
+        self._on_overflow(Overflow(self._key, self._lost_gops, self._lost_units, self._lost_bytes, over))
+        if over:
+            self._dropping = False
+            self._lost_gops = self._lost_units = self._lost_bytes = 0
