@@ -1,0 +1,1 @@
+"""The Smart Client program: arguments, sign-in, main window."""

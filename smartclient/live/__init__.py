@@ -1,0 +1,1 @@
+"""The Live tab: a grid of tiles."""

@@ -1,0 +1,1 @@
+"""What the client remembers for a user on this computer."""

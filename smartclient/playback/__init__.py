@@ -1,0 +1,1 @@
+"""The Playback tab: timeline, transport and the master clock."""

@@ -1,0 +1,1 @@
+"""What the site holds: cameras by recording server, refreshed off the GUI thread."""

@@ -1,0 +1,203 @@
+"""What the GUI and its decoder processes say to each other: one JSON object a line over a Unix socket pair.
+
+A message with `memory` true brings a descriptor of shared memory along (SCM_RIGHTS), in the order of the messages.
+Both ends are ours and start together, so there is no version; a line that is no message is a bug and ends the worker.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, ClassVar, get_args
+
+from common.foundation.errors import ProtocolError
+
+MOST_LINE_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Recorders:
+    """Where recorders answer (`wss://host:7563/media`, by id), and whose certificates to believe."""
+
+    op: ClassVar = "recorders"
+    uris: dict[str, str]
+    ca_pem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The access token to sign in with from now on."""
+
+    op: ClassVar = "token"
+    token: str
+
+    def __repr__(self) -> str:
+        return "Token(...)"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTile:
+    """Show a device in the slot that comes along. Recorded from `at_us`, or live when that is None."""
+
+    op: ClassVar = "open"
+    tile: int
+    recorder: str
+    device: str
+    track: str
+    width_px: int
+    height_px: int
+    at_us: int | None = None
+    memory: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ResizeTile:
+    """The tile's box changed; a slot comes along when the old one is too small or much too large."""
+
+    op: ClassVar = "resize"
+    tile: int
+    width_px: int
+    height_px: int
+    memory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CloseTile:
+    op: ClassVar = "close"
+    tile: int
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """The master clock of playback: at monotonic `anchor_us` the playhead stood at `at_us`, moving `speed` times as
+    fast as time. `cause`: `seek`, `step+`, `step-`, `speed`, `pause`, `resume` or `follow` (re-anchored only)."""
+
+    op: ClassVar = "play"
+    generation: int
+    anchor_us: int
+    at_us: int
+    speed: float
+    paused: bool
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Put a microphone's sound into the ring that comes along; recorded when `at_us` is not None."""
+
+    op: ClassVar = "listen"
+    recorder: str
+    device: str
+    at_us: int | None = None
+    memory: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StopListening:
+    op: ClassVar = "stop_listening"
+
+
+@dataclass(frozen=True, slots=True)
+class AskSpans:
+    """What is recorded of a device."""
+
+    op: ClassVar = "ask_spans"
+    id: int
+    recorder: str
+    device: str
+    track: str
+    from_us: int
+    to_us: int
+    limit: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    op: ClassVar = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """Said every second, so that a decoder that hangs is noticed."""
+
+    op: ClassVar = "alive"
+
+
+@dataclass(frozen=True, slots=True)
+class TileState:
+    """`connecting`, `live`, `lost`, `stopped`, `refused`, `broken` (cannot be decoded), `recorded`, `gap`, `edge`.
+
+    `since_us` in the recorder's time. `to_us`: where recordings go on after a gap. `kind`: code of a refusal.
+    """
+
+    op: ClassVar = "state"
+    tile: int
+    state: str
+    since_us: int = 0
+    reason: str = ""
+    to_us: int | None = None
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderState:
+    """`ahead_us`: the recorder's UTC minus this machine's monotonic clock. `retry_us`: monotonic time of the next try."""
+
+    op: ClassVar = "recorder"
+    recorder: str
+    connected: bool
+    reason: str = ""
+    retry_us: int = 0
+    ahead_us: int = 0
+    token_refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    op: ClassVar = "spans"
+    id: int
+    spans: list[list[int]]
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """What the listened microphone does: `connecting`, `live`, `lost`, `refused`, ..., as TileState."""
+
+    op: ClassVar = "sound"
+    state: str
+    reason: str = ""
+
+
+ToWorker = Recorders | Token | OpenTile | ResizeTile | CloseTile | Play | Listen | StopListening | AskSpans
+FromWorker = Ready | Alive | TileState | RecorderState | Spans | Sound
+_OPS: dict[str, type[Any]] = {kind.op: kind for kind in (*get_args(ToWorker), *get_args(FromWorker))}
+
+
+def encode(message: ToWorker | FromWorker) -> bytes:
+    """Write one line."""
+    fields = {f.name: getattr(message, f.name) for f in dataclasses.fields(message)}
+    return json.dumps({"op": message.op, **fields}, separators=(",", ":")).encode() + b"\n"
+
+
+class Lines:
+    """Cuts a stream of bytes into messages."""
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+
+    def feed(self, data: bytes) -> list[Any]:
+        """Return the messages that `data` completes; raise ProtocolError on what is none."""
+        self._pending += data
+        *lines, rest = bytes(self._pending).split(b"\n")
+        if len(rest) > MOST_LINE_BYTES:
+            raise ProtocolError("line without an end", peer="decoder process")
+        self._pending = bytearray(rest)
+        return [_decode(line) for line in lines]
+
+
+def _decode(line: bytes) -> object:
+    try:
+        fields = json.loads(line)
+        return _OPS[fields.pop("op")](**fields)
+    except (ValueError, KeyError, TypeError, AttributeError) as wrong:
+        raise ProtocolError(f"no message: {wrong}", peer="decoder process") from None

@@ -1,0 +1,228 @@
+"""The GUI's end of the picture engine: decoder processes, one a core, and the tiles they work for."""
+
+import itertools
+import logging
+import os
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+
+from common.foundation.clock import UtcUs
+from smartclient.video import control
+from smartclient.video.clock import PlayClock
+from smartclient.video.feed import FeedSource, TileFeed
+from smartclient.video.slots import monotonic_us
+from smartclient.video.worker_process import WorkerProcess
+
+log = logging.getLogger(__name__)
+
+POLL_MS = 16  # at most about 60 looks a second
+_FIRST_TILE = 16  # below are the playback group and sound
+
+
+class VideoEngine(QObject):
+    """Owns the decoder processes. Everything is called in the GUI thread and returns at once."""
+
+    spans = Signal(object)
+    """control.Spans: the answer to `ask_spans`."""
+    sound = Signal(object)
+    """control.Sound"""
+    recorder = Signal(object)
+    """control.RecorderState"""
+    token_wanted = Signal()
+    """A recorder did not believe the access token."""
+
+    def __init__(self, processes: int | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._count = processes or max(1, min(8, os.cpu_count() or 1))
+        self._recorders = control.Recorders({}, "")
+        self._token = control.Token("")
+        self._feeds: dict[int, TileFeed] = {}
+        self._worker_of: dict[int, WorkerProcess] = {}
+        self._numbers = itertools.count(_FIRST_TILE)
+        self._questions = itertools.count(1)
+        self._asked: dict[int, WorkerProcess] = {}
+        self._ahead_us: dict[str, int] = {}
+        self._lost: dict[str, control.RecorderState] = {}
+        self._clock = PlayClock(UtcUs(0), 0)
+        self._listening: tuple[control.Listen, int] | None = None
+        self._workers: list[WorkerProcess] = []
+        self._ready: set[WorkerProcess] = set()
+        for _ in range(self._count):
+            worker = WorkerProcess(self)
+            worker.started.connect(lambda worker=worker: self._started(worker))
+            worker.died.connect(lambda worker=worker: self._died(worker))
+            worker.said.connect(lambda message, worker=worker: self._said(worker, message))
+            self._workers.append(worker)
+            worker.start()
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self._poll)
+
+    # what the site says
+
+    def set_recorders(self, uris: dict[str, str], ca_pem: str) -> None:
+        """Tell where the recording servers are, by id."""
+        recorders = control.Recorders({recorder: uri for recorder, uri in uris.items() if uri}, ca_pem)
+        if recorders != self._recorders:
+            self._recorders = recorders
+            self._to_all(recorders)
+
+    def set_token(self, token: str) -> None:
+        """Sign in with this from now on."""
+        if token != self._token.token:
+            self._token = control.Token(token)
+            self._to_all(self._token)
+
+    # tiles
+
+    def open(self, source: FeedSource, width_px: int, height_px: int) -> TileFeed:
+        """Show a device in a box of that many device pixels."""
+        worker = min(self._workers, key=lambda w: sum(1 for of in self._worker_of.values() if of is w))
+        feed = TileFeed(next(self._numbers), source, width_px, height_px, self._sender(worker), self._closed)
+        self._feeds[feed.tile] = feed
+        self._worker_of[feed.tile] = worker
+        if worker in self._ready:
+            feed.open_in_worker(self._at(source))
+        lost = self._lost.get(source.recorder)
+        if lost is not None:
+            feed.recorder_said(False, lost.reason, lost.retry_us)
+        self._timer.start()
+        return feed
+
+    def _sender(self, worker: WorkerProcess) -> Callable[[control.ToWorker, int | None], None]:
+        def send(message: control.ToWorker, descriptor: int | None = None) -> None:
+            if worker in self._ready:
+                worker.send(message, descriptor)
+
+        return send
+
+    def _closed(self, feed: TileFeed) -> None:
+        self._feeds.pop(feed.tile, None)
+        self._worker_of.pop(feed.tile, None)
+        if not self._feeds:
+            self._timer.stop()
+
+    def _at(self, source: FeedSource) -> int | None:
+        return self._clock.playhead_us(monotonic_us()) if source.recorded else None
+
+    def _poll(self) -> None:
+        for feed in self._feeds.values():
+            feed.poll()
+
+    # playback
+
+    def play(self, clock: PlayClock, cause: str) -> None:
+        """Let all recorded tiles follow `clock`; `cause` as in control.Play."""
+        if clock.generation != self._clock.generation:
+            for feed in list(self._feeds.values()):
+                if feed.source.recorded:
+                    feed.new_generation()
+        self._clock = clock
+        self._to_all(self._play_message(cause))
+
+    def _play_message(self, cause: str) -> control.Play:
+        clock = self._clock
+        return control.Play(clock.generation, clock.anchor_us, clock.at_us, clock.speed, clock.paused, cause)
+
+    def ask_spans(self, recorder: str, device: str, track: str, span: tuple[int, int]) -> int:
+        """Ask what is recorded; `spans` answers with the number that this returns."""
+        number = next(self._questions)
+        worker = next((w for w in self._workers if w in self._ready), None)
+        if worker is not None:
+            worker.send(control.AskSpans(number, recorder, device, track, span[0], span[1]))
+            self._asked[number] = worker
+        return number
+
+    # sound
+
+    def listen(self, recorder: str, device: str, recorded: bool, ring: int) -> None:
+        """Put a microphone's sound into `ring`, whose descriptor stays the caller's."""
+        message = control.Listen(recorder, device, self._at(FeedSource(recorder, device, recorded=recorded)))
+        self._listening = (message, ring)
+        if self._workers[0] in self._ready:
+            self._workers[0].send(message, ring)
+
+    def stop_listening(self) -> None:
+        """No sound."""
+        if self._listening is not None:
+            self._listening = None
+            if self._workers[0] in self._ready:
+                self._workers[0].send(control.StopListening())
+
+    # time
+
+    def recorder_now_us(self, recorder: str) -> UtcUs | None:
+        """A recorder's wall time now, None before it said any."""
+        ahead_us = self._ahead_us.get(recorder)
+        return None if ahead_us is None else UtcUs(ahead_us + monotonic_us())
+
+    def pids(self) -> tuple[int, ...]:
+        """The decoder processes that run."""
+        return tuple(worker.pid for worker in self._workers if worker.pid is not None)
+
+    def close(self) -> None:
+        """End all tiles and processes."""
+        self._timer.stop()
+        for feed in list(self._feeds.values()):
+            feed.close()
+        self._ready.clear()
+        for worker in self._workers:
+            worker.close()
+
+    # workers
+
+    def _to_all(self, message: control.ToWorker) -> None:
+        for worker in self._workers:
+            if worker in self._ready:
+                worker.send(message)
+
+    def _started(self, worker: WorkerProcess) -> None:
+        self._ready.add(worker)
+        worker.send(self._recorders)
+        if self._token.token:
+            worker.send(self._token)
+        worker.send(self._play_message("follow"))
+        for number, feed in self._feeds.items():
+            if self._worker_of[number] is worker:
+                feed.open_in_worker(self._at(feed.source))
+        if self._listening is not None and worker is self._workers[0]:
+            worker.send(*self._listening)
+
+    def _died(self, worker: WorkerProcess) -> None:
+        self._ready.discard(worker)
+        for number, asked in list(self._asked.items()):
+            if asked is worker:
+                del self._asked[number]
+                self.spans.emit(control.Spans(number, [], "the decoder process was restarted"))
+        for number, feed in self._feeds.items():
+            if self._worker_of[number] is worker:
+                feed.worker_said(control.TileState(number, "connecting"))
+
+    def _said(self, worker: WorkerProcess, message: object) -> None:
+        match message:
+            case control.TileState():
+                feed = self._feeds.get(message.tile)
+                if feed is not None and self._worker_of.get(message.tile) is worker:
+                    feed.worker_said(message)
+            case control.RecorderState():
+                self._recorder_said(worker, message)
+            case control.Spans():
+                self._asked.pop(message.id, None)
+                self.spans.emit(message)
+            case control.Sound():
+                self.sound.emit(message)
+
+    def _recorder_said(self, worker: WorkerProcess, message: control.RecorderState) -> None:
+        if message.connected:
+            self._ahead_us[message.recorder] = message.ahead_us
+            self._lost.pop(message.recorder, None)
+        else:
+            self._lost[message.recorder] = message
+            if message.token_refused:
+                self.token_wanted.emit()
+        for number, feed in list(self._feeds.items()):
+            if feed.source.recorder == message.recorder and self._worker_of[number] is worker:
+                feed.recorder_said(message.connected, message.reason, message.retry_us)
+        self.recorder.emit(message)

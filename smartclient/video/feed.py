@@ -1,0 +1,179 @@
+"""One tile's pictures and state in the GUI process."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QImage
+
+from common.foundation.clock import UtcUs
+from smartclient.video import control
+from smartclient.video.slots import MOST_PICTURE_BYTES, PictureInfo, SlotReader
+
+_MOST_GAPS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class FeedSource:
+    """What a tile shows: a device's track on a recording server, live or recorded."""
+
+    recorder: str
+    device: str
+    track: str = "primary"
+    recorded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """As control.TileState, and whether its recording server is connected (`retry_us`: monotonic time of next try)."""
+
+    state: str = "connecting"
+    since_us: int = 0
+    reason: str = ""
+    code: str = ""
+    recorder_connected: bool = True
+    retry_us: int = 0
+    gaps: tuple[tuple[int, int | None], ...] = field(default=())
+    edge_us: int | None = None
+
+
+class TileFeed(QObject):
+    """Made by `VideoEngine.open`, ended by `close`. The picture it gives stays whole until the next `take`."""
+
+    changed = Signal()
+    """`state` is another one."""
+    arrived = Signal()
+    """A newer picture can be taken."""
+
+    def __init__(
+        self,
+        tile: int,
+        source: FeedSource,
+        width_px: int,
+        height_px: int,
+        send: Callable[[control.ToWorker, int | None], None],
+        closed: Callable[["TileFeed"], None],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.tile = tile
+        self.source = source
+        self.state = FeedState()
+        self.info: PictureInfo | None = None
+        self._send = send
+        self._closed = closed
+        self._box_px = (max(16, width_px), max(16, height_px))
+        self._slot, self._descriptor = SlotReader.create(self._needed_bytes())
+        self._number = 0
+        self._image: QImage | None = None
+        self._own = False  # the image is a copy of ours, not shared memory
+
+    def _needed_bytes(self) -> int:
+        return min(MOST_PICTURE_BYTES, self._box_px[0] * self._box_px[1] * 4)
+
+    def open_in_worker(self, at_us: int | None) -> None:
+        """Ask the (new) decoder process for pictures."""
+        width_px, height_px = self._box_px
+        message = control.OpenTile(
+            self.tile, self.source.recorder, self.source.device, self.source.track, width_px, height_px, at_us
+        )
+        self._send(message, self._descriptor)
+
+    def resize(self, width_px: int, height_px: int) -> None:
+        """Want pictures for another box, in device pixels."""
+        box_px = (max(16, width_px), max(16, height_px))
+        if box_px == self._box_px:
+            return
+        self._box_px = box_px
+        needed, capacity = self._needed_bytes(), self._slot.capacity_bytes
+        fits = needed <= capacity <= 4 * max(needed, 1 << 20)
+        descriptor = None
+        if not fits:
+            self._keep_a_copy()
+            self._slot.close()
+            os.close(self._descriptor)
+            self._slot, self._descriptor = SlotReader.create(needed)
+            self._number = 0
+            descriptor = self._descriptor
+        self._send(control.ResizeTile(self.tile, *box_px, memory=descriptor is not None), descriptor)
+
+    def poll(self) -> bool:
+        """Say `arrived` when there is a newer picture. Called on each tick of the engine."""
+        if not self._slot.newer_than(self._number):
+            return False
+        self.arrived.emit()
+        return True
+
+    def take(self) -> QImage | None:
+        """Return the newest picture; it shares memory with the decoder and is good until the next call."""
+        if self._slot.newer_than(self._number):
+            taken = self._slot.take()
+            if taken is not None:
+                info, pixels = taken
+                self._drop_image()
+                self.info = info
+                self._number = info.number
+                stride_bytes = info.width_px * 4
+                self._image = QImage(pixels, info.width_px, info.height_px, stride_bytes, QImage.Format.Format_RGB32)
+                self._own = False
+        return self._image
+
+    def close(self) -> None:
+        """Stop, and give the memory back. The last image is kept as a copy until this object goes."""
+        self._send(control.CloseTile(self.tile), None)
+        self._keep_a_copy()
+        self._slot.close()
+        os.close(self._descriptor)
+        self._closed(self)
+
+    def _keep_a_copy(self) -> None:
+        if self._image is not None and not self._own:
+            self._image = self._image.copy()
+            self._own = True
+
+    def _drop_image(self) -> None:
+        self._image = None
+
+    # from the engine
+
+    def set_state(self, state: FeedState) -> None:
+        if state != self.state:
+            self.state = state
+            self.changed.emit()
+
+    def worker_said(self, said: control.TileState) -> None:
+        """Take what the decoder process says of this tile."""
+        old = self.state
+        if said.state == "gap":
+            gaps = (*old.gaps, (said.since_us, said.to_us))[-_MOST_GAPS:]
+            self.set_state(_changed(old, state="recorded", gaps=gaps))
+        elif said.state == "edge":
+            self.set_state(_changed(old, state="recorded", edge_us=said.since_us))
+        else:
+            self.set_state(_changed(old, state=said.state, since_us=said.since_us, reason=said.reason, code=said.code))
+
+    def recorder_said(self, connected: bool, reason: str, retry_us: int) -> None:
+        """Take whether the recording server is there."""
+        changes: dict[str, object] = {"recorder_connected": connected, "retry_us": retry_us}
+        if not connected:
+            changes["reason"] = reason
+        elif not self.state.recorder_connected:
+            changes |= {"state": "recorded" if self.source.recorded else "connecting", "reason": ""}
+        self.set_state(_changed(self.state, **changes))
+
+    def new_generation(self) -> None:
+        """A seek: what was known of gaps and the edge is asked anew."""
+        self.set_state(_changed(self.state, gaps=(), edge_us=None))
+
+    def gap_at(self, at: UtcUs) -> tuple[int, int | None] | None:
+        """Return the gap that covers `at`, as the recorder told it."""
+        for start, end in self.state.gaps:
+            if start <= at and (end is None or at < end):
+                return start, end
+        return None
+
+
+def _changed(state: FeedState, **changes: object) -> FeedState:
+    values: dict[str, object] = {name: getattr(state, name) for name in FeedState.__slots__}
+    return FeedState(**(values | changes))  # type: ignore[arg-type]  # the names are FeedState's own
