@@ -44,9 +44,8 @@ async def _stranger(port: int, chance: random.Random) -> None:
 async def _bad_client(uri: str, chance: random.Random) -> None:
     """Gets through the upgrade, then sends what no viewer sends; must be closed with a code."""
     token = {"Authorization": "Bearer " + chance.choice(["viewers", "wrong", ""])}
-    garbage: str | bytes = chance.choice(
-        [chance.randbytes(50), "{", '{"op":"seek"}', '{"op":"authenticate"}', "x" * 70_000]
-    )
+    choices: list[str | bytes] = [chance.randbytes(50), "{", '{"op":"seek"}', '{"op":"authenticate"}', "x" * 70_000]
+    garbage = chance.choice(choices)
     try:
         async with connect(uri, additional_headers=token, compression=None, proxy=None) as socket:
             await socket.send(garbage)

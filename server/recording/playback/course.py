@@ -159,6 +159,9 @@ def _shown(at: UtcUs, backward: bool) -> _Found:
         yield EdgeReached(at if gop is None else gop.end)
     while after is None:
         yield MoreLater()
+        now_there = yield from _read(ReadAt(at))  # what was still in a writer's hands when we asked
+        if now_there is not None and (now_there.growing or at < now_there.end):
+            return now_there, picture_at(now_there, at)
         after = yield from _read(ReadAfter(at))
     return after, first_picture(after)
 

@@ -189,7 +189,7 @@ class Cursor:
         kept = self._track.kept(self._next)
         if kept is None:
             return True
-        return not self._waiting and self._next >= self._shown_from and now_s - kept.arrival_s > MOST_LAG_S
+        return not self._waiting and self._next > self._shown_from and now_s - kept.arrival_s > MOST_LAG_S
 
     def _skip(self, taken: Taken) -> None:
         """Leave out what is too old: go on at the newest keyframe, else wait for the next."""
