@@ -157,6 +157,17 @@ class ManagementClient:
         started = self._call("POST", f"/recordingServers/{recorder_id}?task=AddHardware", body=body)
         return HardwareId(self._followed(started, timeout_s))
 
+    def item(self, kind: str, identifier: str) -> Mapping[str, object]:
+        """Return all properties of one item by their REST names, its `etag` among them."""
+        item = self._call("GET", f"/{quote(kind)}/{quote(identifier)}").get("data")
+        if not isinstance(item, dict):
+            raise ProtocolError(f"an item of {kind} is none", peer=self._https.server)
+        return item
+
+    def update(self, kind: str, identifier: str, changes: Mapping[str, object], etag: str = "") -> None:
+        """Change several properties of an item at once, by their REST names; errors as for `rename`."""
+        self._patch(kind, identifier, changes, etag)
+
     def rename(self, kind: str, identifier: str, name: str, etag: str = "") -> None:
         """Give an item of `kind` (`cameras`, `hardware`, `microphones`, `recordingServers`) another name.
 

@@ -48,6 +48,7 @@ _GLYPHS = {
     "mute": "ph.speaker-slash",
     "next": "ph.caret-right",
     "ok": "ph.check-circle",
+    "open_step": "ph.circle",
     "pause": "ph.pause",
     "play": "ph.play",
     "playback": "ph.film-strip",

@@ -1,0 +1,1 @@
+"""The Management Client's top: puts its parts together and starts it."""

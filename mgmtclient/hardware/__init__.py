@@ -1,0 +1,1 @@
+"""Adding cameras and seeing what they send."""

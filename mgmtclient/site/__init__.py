@@ -1,0 +1,1 @@
+"""What a site consists of, as frozen values the client shows."""
