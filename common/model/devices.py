@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from common.model.item import Enabled, Item, ItemPath, Kind, Seconds, Shown, Text
+from common.model.item import UNSET_TIME, Enabled, Item, ItemPath, Kind, Seconds, Shown, Text
 
 Password = Annotated[str, Field(max_length=1024)]
 
@@ -33,7 +33,7 @@ class Hardware(Item):
     ] = "auto"
     model: Annotated[Text, Shown("Model", read_only=True)] = ""
     custom_data: Annotated[Text, Shown("Custom data")] = ""
-    password_last_modified: Annotated[Text, Shown("Password changed", read_only=True)] = "0001-01-01T00:00:00.0000000"
+    password_last_modified: Annotated[Text, Shown("Password changed", read_only=True)] = UNSET_TIME
 
 
 class _Device(Item):
@@ -42,7 +42,7 @@ class _Device(Item):
     enabled: Enabled = True
     short_name: Annotated[Text, Field(max_length=128), Shown("Short name")] = ""
     channel: Annotated[int, Field(ge=0), Shown("Channel", read_only=True)] = 0
-    created_date: Annotated[Text, Shown("Created", read_only=True)] = "0001-01-01T00:00:00.0000000"
+    created_date: Annotated[Text, Shown("Created", read_only=True)] = UNSET_TIME
     gis_point: Annotated[Text, Shown("Position", "Map", help="POINT (longitude latitude) or POINT EMPTY")] = (
         "POINT EMPTY"
     )

@@ -127,3 +127,5 @@ def _shown(name: str, field: FieldInfo) -> Shown:
 
 Enabled = Annotated[bool, Shown("Enabled")]
 Seconds = Annotated[int, Field(ge=0, le=15)]
+UNSET_TIME = "0001-01-01T00:00:00.0000000"
+"""How the API writes a moment that has not come."""

@@ -1,0 +1,210 @@
+"""Configuration items in the database: read, created, changed and removed as their declarations allow.
+
+Functions work within the caller's transaction. Secrets never come back with an item; `secrets_of` is for the
+recorder's feed alone.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from common.foundation.clock import Clock, UtcUs
+from common.foundation.errors import VmsError
+from common.foundation.ids import new_id
+from common.model.item import Item, problems_of
+from server.management.database.sealing import Seal
+from server.management.database.store import configuration_changed
+from server.management.database.tables import ItemRow
+
+AnyItem = TypeVar("AnyItem", bound=Item)
+
+NOT_STORED = frozenset(
+    {"id", "displayName", "lastModified", "relations", "etag", "webServerUri", "activeWebServerUri", "online"}
+    | {"sid", "lockoutEnd", "builtIn", "createdDate"}
+)
+"""What an item shows beside its declared properties. A client that sends an item back as it read it sends these too."""
+
+
+class NoSuchItem(VmsError):
+    """There is no item of this kind with this id."""
+
+    message_key = "error.item_not_found"
+
+
+class InvalidProperties(VmsError):
+    """Values that a declaration does not allow; `problems` by property."""
+
+    message_key = "error.validation_failed"
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {text}" for name, text in problems.items()), problems=problems)
+        self.problems = dict(problems)
+
+
+class VersionConflict(VmsError):
+    """The item is not what the caller read."""
+
+    message_key = "error.changed_meanwhile"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[AnyItem]):
+    """An item with what the database knows about it. `item` holds no secrets."""
+
+    id: str
+    parent_id: str | None
+    version: int
+    created_us: UtcUs
+    modified_us: UtcUs
+    item: AnyItem
+
+
+class Items:
+    """All configuration items."""
+
+    def __init__(self, seal: Seal, clock: Clock) -> None:
+        self._seal = seal
+        self._clock = clock
+
+    def get(self, session: Session, model: type[AnyItem], identifier: str) -> Stored[AnyItem]:
+        """Return one item; raise NoSuchItem."""
+        return _stored(model, self._row(session, model, identifier))
+
+    def list(self, session: Session, model: type[AnyItem], parent_id: str | None = None) -> list[Stored[AnyItem]]:
+        """Return all items of a kind, or those below a parent, oldest first."""
+        query = select(ItemRow).where(ItemRow.kind == model.kind.plural)
+        if parent_id is not None:
+            query = query.where(ItemRow.parent_id == parent_id)
+        return [_stored(model, row) for row in session.scalars(query.order_by(ItemRow.created_us, ItemRow.id))]
+
+    def create(
+        self, session: Session, item: AnyItem, parent_id: str | None, identifier: str | None = None
+    ) -> Stored[AnyItem]:
+        """Store a new item, secrets sealed."""
+        model = type(item)
+        now_us = self._clock.now_us()
+        properties, secrets = _split(item)
+        row = ItemRow(
+            id=identifier or new_id(),
+            kind=model.kind.plural,
+            parent_id=parent_id,
+            version=1,
+            created_us=now_us,
+            modified_us=now_us,
+            properties=json.dumps(properties),
+            secrets=self._sealed(secrets),
+        )
+        session.add(row)
+        session.flush()
+        configuration_changed(session)
+        return _stored(model, row)
+
+    def change(
+        self,
+        session: Session,
+        model: type[AnyItem],
+        identifier: str,
+        changes: Mapping[str, object],
+        expected_version: int | None = None,
+    ) -> Stored[AnyItem]:
+        """Set writable properties; read-only ones are passed over, since clients send back whole items.
+
+        Raises NoSuchItem, VersionConflict, InvalidProperties (nothing is changed then).
+        """
+        writable = model.writable()
+        known = writable | {each.wire_name for each in model.properties()} | NOT_STORED
+        unknown = sorted(set(changes) - known)
+        if unknown:
+            raise InvalidProperties(dict.fromkeys(unknown, "There is no such property."))
+        return self.update(
+            session,
+            model,
+            identifier,
+            {name: value for name, value in changes.items() if name in writable},
+            expected_version,
+        )
+
+    def update(
+        self,
+        session: Session,
+        model: type[AnyItem],
+        identifier: str,
+        changes: Mapping[str, object],
+        expected_version: int | None = None,
+    ) -> Stored[AnyItem]:
+        """Set any declared properties, read-only ones as well: for the server's own use."""
+        row = self._row(session, model, identifier)
+        if expected_version is not None and expected_version != row.version:
+            raise VersionConflict(f"{model.kind.plural}/{identifier} is at version {row.version}", item=identifier)
+        before = _known(model, row)
+        old_secrets = self.secrets_of(row)
+        item = validated(model, {**before, **old_secrets, **changes})
+        properties, secrets = _split(item)
+        if properties != before or secrets != old_secrets:
+            row.properties = json.dumps(properties)
+            row.secrets = self._sealed(secrets)
+            row.version += 1
+            row.modified_us = self._clock.now_us()
+            session.flush()
+            configuration_changed(session)
+        return _stored(model, row)
+
+    def delete(self, session: Session, model: type[Item], identifier: str) -> None:
+        """Remove an item and all below it; raise NoSuchItem."""
+        session.delete(self._row(session, model, identifier))
+        session.flush()
+        session.expire_all()  # the database removed the rows below
+        configuration_changed(session)
+
+    def secrets_of(self, row: ItemRow) -> dict[str, str]:
+        """Return an item's secrets in clear, by wire name."""
+        if row.secrets is None:
+            return {}
+        opened: dict[str, str] = json.loads(self._seal.open(row.secrets))
+        return opened
+
+    def secrets(self, session: Session, model: type[Item], identifier: str) -> dict[str, str]:
+        return self.secrets_of(self._row(session, model, identifier))
+
+    def _sealed(self, secrets: Mapping[str, str]) -> bytes | None:
+        return self._seal.seal(json.dumps(secrets).encode()) if secrets else None
+
+    def _row(self, session: Session, model: type[Item], identifier: str) -> ItemRow:
+        row = session.get(ItemRow, identifier.lower())
+        if row is None or row.kind != model.kind.plural:
+            raise NoSuchItem(f"{model.kind.plural}/{identifier}", item=identifier)
+        return row
+
+
+def validated(model: type[AnyItem], properties: Mapping[str, object]) -> AnyItem:
+    """Make an item of wire values; raise InvalidProperties."""
+    try:
+        return model.model_validate(dict(properties))
+    except ValidationError as error:
+        raise InvalidProperties(problems_of(error)) from error
+
+
+def _split(item: Item) -> tuple[dict[str, Any], dict[str, str]]:
+    names = item.secrets()
+    wire = item.to_wire()
+    return (
+        {name: value for name, value in wire.items() if name not in names},
+        {name: wire[name] for name in names if wire[name]},
+    )
+
+
+def _known(model: type[Item], row: ItemRow) -> dict[str, Any]:
+    """Return stored properties that the declaration still has, and defaults for those it has got since."""
+    names = {each.wire_name for each in model.properties()}
+    stored = {name: value for name, value in json.loads(row.properties).items() if name in names}
+    return _split(model.model_validate(stored))[0]
+
+
+def _stored(model: type[AnyItem], row: ItemRow) -> Stored[AnyItem]:
+    item = model.model_validate(_known(model, row))
+    return Stored(row.id, row.parent_id, row.version, UtcUs(row.created_us), UtcUs(row.modified_us), item)

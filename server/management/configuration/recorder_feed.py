@@ -1,0 +1,86 @@
+"""What one recorder is told: its document of `common.api.recorder_configuration`, made from the items below it."""
+
+from sqlalchemy.orm import Session
+
+from common.api.recorder_configuration import RecordedDevice, RecordedHardware, RecorderConfiguration
+from common.foundation.ids import DeviceId, HardwareId, RecorderId
+from common.model.devices import Camera, Hardware, Microphone
+from common.model.servers import RecordingServer, Storage
+from server.management.configuration.items import AnyItem, Items, Stored
+from server.management.database.store import configuration_version, get_state
+from server.management.identity.revocations import revoked_tokens
+from server.management.identity.signing import SigningKeys
+
+
+class RecorderFeed:
+    """Makes the documents."""
+
+    def __init__(self, items: Items, keys: SigningKeys) -> None:
+        self._items = items
+        self._keys = keys
+
+    def version(self, session: Session) -> int:
+        return configuration_version(session)
+
+    def document(self, session: Session, recorder_id: str, now_s: float) -> RecorderConfiguration:
+        """Return the recorder's whole configuration; raise NoSuchItem."""
+        recorder = self._items.get(session, RecordingServer, recorder_id)
+        cameras = _by_parent(self._items.list(session, Camera))
+        microphones = _by_parent(self._items.list(session, Microphone))
+        storages = self._items.list(session, Storage, recorder.id)
+        kept = next((storage.item.retain_minutes for storage in storages if storage.item.is_default), 10_080)
+        hardware = (
+            self._recorded(session, each, cameras.get(each.id, []), microphones.get(each.id, []))
+            for each in self._items.list(session, Hardware, recorder.id)
+        )
+        return RecorderConfiguration(
+            version=configuration_version(session),
+            recorder=RecorderId(recorder.id),
+            name=recorder.item.name,
+            hardware=tuple(each for each in hardware if each is not None),
+            retain_minutes=kept,
+            jwks=self._keys.jwks_text(),
+            issuer=get_state(session, "issuer") or "",
+            revoked=revoked_tokens(session, now_s),
+        )
+
+    def _recorded(
+        self,
+        session: Session,
+        hardware: Stored[Hardware],
+        cameras: list[Stored[Camera]],
+        microphones: list[Stored[Microphone]],
+    ) -> RecordedHardware | None:
+        if not cameras:
+            return None
+        item = hardware.item
+        return RecordedHardware(
+            id=HardwareId(hardware.id),
+            name=item.name,
+            enabled=item.enabled,
+            url=item.address,
+            sub_url=item.sub_address,
+            user=item.user_name,
+            password=self._items.secrets(session, Hardware, hardware.id).get("password", ""),
+            transport=item.transport,
+            camera=_device(cameras[0]),
+            microphone=_device(microphones[0]) if microphones else None,
+        )
+
+
+def _device(stored: Stored[Camera] | Stored[Microphone]) -> RecordedDevice:
+    item = stored.item
+    return RecordedDevice(
+        id=DeviceId(stored.id),
+        name=item.name,
+        enabled=item.enabled,
+        recording_enabled=item.recording_enabled,
+        prebuffer_seconds=item.prebuffer_seconds if item.prebuffer_enabled else 0,
+    )
+
+
+def _by_parent(stored: list[Stored[AnyItem]]) -> dict[str, list[Stored[AnyItem]]]:
+    below: dict[str, list[Stored[AnyItem]]] = {}
+    for each in stored:
+        below.setdefault(each.parent_id or "", []).append(each)
+    return below

@@ -1,0 +1,34 @@
+"""What an administrator may set for the management server: the table `[management]`."""
+
+from pydantic import IPvAnyAddress
+
+from common.foundation.settings import Settings, setting
+
+
+class ManagementSettings(Settings):
+    """The table `[management]`."""
+
+    https_port: int = setting(
+        443,
+        "Port for clients. 443, when it may not be used and nothing else was set, becomes 8443. 0: any.",
+        ge=0,
+        le=65_535,
+    )
+    bind_address: IPvAnyAddress = setting("0.0.0.0", "Address of this machine to listen on; `::` also takes IPv6.")
+    hosts: list[str] = setting(
+        [], "More names and addresses that clients reach this server by; they go into its certificate."
+    )
+    site_name: str = setting("", "Name of the site, used at first start; empty: the machine's name.", max_length=255)
+    announce: bool = setting(True, "Let clients on the local network find this server (zeroconf).")
+    token_life_s: int = setting(3600, "Life of an access token.", unit="s", ge=60, le=86_400)
+    session_life_s: int = setting(
+        2_592_000, "How long a client may stay signed in without a password.", unit="s", ge=3600, le=31_536_000
+    )
+    lockout_after: int = setting(5, "Wrong passwords in a row that lock an account for a while.", ge=1, le=100)
+    lockout_first_s: int = setting(30, "First lock; each further wrong password doubles it.", unit="s", ge=1, le=3600)
+    lockout_most_s: int = setting(900, "Longest lock.", unit="s", ge=1, le=86_400)
+    password_min_chars: int = setting(8, "Shortest password of a basic user.", unit="characters", ge=4, le=128)
+    database_threads: int = setting(4, "Threads for the configuration database.", ge=1, le=64)
+    log_level: str = setting(
+        "INFO", "How much is logged: DEBUG, INFO, WARNING or ERROR.", pattern="^(DEBUG|INFO|WARNING|ERROR)$"
+    )
