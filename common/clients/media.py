@@ -158,6 +158,8 @@ async def _connected(uri: str, ssl_context: ssl.SSLContext | None, token: str) -
     except (OSError, TimeoutError) as unreachable:
         raise MediaConnectionLost(str(unreachable) or "no answer in time", server=uri) from None
     except WebSocketException as wrong:
+        if isinstance(wrong.__cause__, EOFError):  # cut off in mid-answer: it has too many connections, or is stopping
+            raise MediaConnectionLost("it closed the connection at once", server=uri) from None
         raise ProtocolError(f"no media channel answers there: {wrong}", peer=uri) from None
     try:
         yield socket

@@ -47,6 +47,7 @@ class GatewayPlan:
     playback_threads: int = 4
     viewers: int = 500
     seal_s: float = 15.0
+    engine_module: str = "server.recording.engine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ async def running_gateway(
 ) -> AsyncIterator[RunningGateway]:
     """Serve until left: entered when the port answers, left when the engines have sealed their files."""
     with tempfile.TemporaryDirectory(prefix="vedette-") as sockets:  # short: a socket's path has 108 bytes
-        command = EngineCommand(plan.recordings, plan.data, Path(sockets), plan.seal_s)
+        command = EngineCommand(plan.recordings, plan.data, Path(sockets), plan.seal_s, plan.engine_module)
         async with (
             running_engines(plan.engines, command, clock) as host,
             recordings_pool(reader, plan.playback_threads) as recordings,

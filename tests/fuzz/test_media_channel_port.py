@@ -8,11 +8,13 @@ from pathlib import Path
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.typing import Subprotocol
 
-from common.protocols.media_channel.messages import Subscribe
+from common.protocols.media_channel.messages import SUBPROTOCOL, Subscribe
 from server.recording.api.media_server import Limits
 from tests.support.recorder_rig import CAMERA, recorder_rig, viewing
 
+PROTOCOLS = [Subprotocol(SUBPROTOCOL)]
 STARTS = [
     b"",
     b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -47,7 +49,9 @@ async def _bad_client(uri: str, chance: random.Random) -> None:
     choices: list[str | bytes] = [chance.randbytes(50), "{", '{"op":"seek"}', '{"op":"authenticate"}', "x" * 70_000]
     garbage = chance.choice(choices)
     try:
-        async with connect(uri, additional_headers=token, compression=None, proxy=None) as socket:
+        async with connect(
+            uri, additional_headers=token, subprotocols=PROTOCOLS, compression=None, proxy=None
+        ) as socket:
             await socket.send(garbage)
             while True:
                 await socket.recv()

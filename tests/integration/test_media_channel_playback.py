@@ -81,7 +81,7 @@ async def test_a_paused_subscription_gets_the_gop_that_shows_the_instant(rig: Ri
             shown = target(viewer, number - 1)
             assert shown is not None
             connection.send(Step(1, at(shown), count, number))
-            await viewer.until(lambda number=number: target(viewer, number) is not None)
+            await viewer.until(lambda wanted=number: target(viewer, wanted) is not None)  # type: ignore[misc]
         assert [target(viewer, g) for g in (5, 6, 7)] == [1235, 1236, 1235]
 
 

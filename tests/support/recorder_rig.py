@@ -239,6 +239,15 @@ class Viewer:
                 self._changed.clear()
                 await self._changed.wait()
 
+    async def connection_ended(self) -> None:
+        assert self.connection is not None
+        async with asyncio.timeout(20):
+            await self.connection.wait_closed()
+
+    def failure(self) -> VmsError | None:
+        assert self.connection is not None
+        return self.connection.error
+
     async def until_units(self, count: int) -> None:
         await self.until(lambda: len(self.units) >= count)
 

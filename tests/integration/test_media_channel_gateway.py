@@ -1,0 +1,149 @@
+"""The whole gateway with engine processes: configuration in, pictures out, engines killed and stopped."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jwt
+import psutil
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from common.api.recorder_configuration import RecordedHardware, RecorderConfiguration
+from common.foundation.clock import SystemClock
+from common.foundation.errors import NotSignedIn
+from common.foundation.ids import RecorderId
+from common.net.tokens import AUDIENCE
+from common.protocols.media_channel.messages import Error, State, Subscribe
+from common.protocols.media_channel.records import RecordFlags
+from server.recording.gateway import GatewayPlan, RunningGateway, running_gateway
+from tests.support.recorder_rig import CAMERA, CAMERA_2, ListReader, Viewer, hardware, viewing
+
+KEY = rsa.generate_private_key(65_537, 2048)
+ISSUER = "https://management/idp"
+
+
+def token(jti: str = "1", role: str = "viewers") -> str:
+    claims = {
+        "sub": "user",
+        "name": "User",
+        "roles": [role],
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "jti": jti,
+        "exp": SystemClock().now_us() // 1_000_000 + 600,
+    }
+    return jwt.encode(claims, KEY, "RS256", {"kid": "k"})
+
+
+def configuration(version: int, *items: RecordedHardware, revoked: tuple[str, ...] = ()) -> RecorderConfiguration:
+    public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key())) | {"kid": "k", "use": "sig"}
+    return RecorderConfiguration(
+        version=version,
+        recorder=RecorderId("00000000-0000-4000-8000-0000000000ff"),
+        name="Recorder",
+        hardware=items,
+        jwks=json.dumps({"keys": [public]}),
+        issuer=ISSUER,
+        revoked=revoked,
+    )
+
+
+@dataclass
+class Pushed:
+    """A configuration source that a test pushes to."""
+
+    first: RecorderConfiguration
+    apply: Callable[[RecorderConfiguration], None] = field(init=False)
+
+    async def run(self, apply: Callable[[RecorderConfiguration], None]) -> None:
+        self.apply = apply
+        apply(self.first)
+        await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def gateway(tmp_path: Path, source: Pushed, engines: int = 2) -> AsyncIterator[tuple[RunningGateway, str]]:
+    plan = GatewayPlan(
+        tmp_path / "media",
+        tmp_path,
+        "127.0.0.1",
+        0,
+        None,
+        engines,
+        seal_s=10.0,
+        engine_module="tests.support.stand_in_engine",
+    )
+    async with running_gateway(plan, source, ListReader(), SystemClock()) as running:
+        yield running, f"ws://127.0.0.1:{running.port}/media"
+
+
+def engine_processes() -> list[psutil.Process]:
+    return [p for p in psutil.Process().children() if "tests.support.stand_in_engine" in p.cmdline()]
+
+
+def states(viewer: Viewer, sub: int) -> list[str]:
+    return [m.state for m in viewer.messages if isinstance(m, State) and m.sub == sub]
+
+
+async def test_an_engine_that_is_killed_comes_back_and_its_viewers_with_it(tmp_path: Path) -> None:
+    source = Pushed(configuration(1, hardware(1), hardware(2)))
+    async with gateway(tmp_path, source) as (_, uri), viewing(uri, token()) as (viewer, connection):
+        connection.send(Subscribe(1, CAMERA))
+        connection.send(Subscribe(2, CAMERA_2))
+        await viewer.until(lambda: len(viewer.numbers(1)) > 5 and len(viewer.numbers(2)) > 5)
+        processes = engine_processes()
+        assert len(processes) == 2
+        os.kill(processes[0].pid, signal.SIGKILL)
+        await viewer.until(lambda: any("lost" in states(viewer, sub) for sub in (1, 2)))
+        hit = next(sub for sub in (1, 2) if "lost" in states(viewer, sub))
+        viewer.forget()
+        await viewer.until(lambda: len(viewer.numbers(hit)) > 5 and len(viewer.numbers(3 - hit)) > 5)
+        first = next(unit for unit in viewer.units if unit.sub == hit)
+        assert first.flags & RecordFlags.KEYFRAME
+        assert first.flags & RecordFlags.DISCONTINUITY
+        assert states(viewer, hit)[-1] == "live"
+        assert states(viewer, 3 - hit) == []  # the other camera noticed nothing
+        assert not any(unit.flags & RecordFlags.DISCONTINUITY for unit in viewer.units if unit.sub != hit)
+    assert engine_processes() == []
+
+
+async def test_configurations_are_followed_while_viewers_watch(tmp_path: Path) -> None:
+    source = Pushed(configuration(1, hardware(1)))
+    async with gateway(tmp_path, source, engines=1) as (running, uri), viewing(uri, token("a")) as (viewer, connection):
+        assert running.name == "Recorder"
+        connection.send(Subscribe(1, CAMERA))
+        connection.send(Subscribe(2, CAMERA_2))
+        (refused,) = await viewer.until_said("error")
+        assert isinstance(refused, Error)
+        assert refused.code == "not_found"
+        await viewer.until_units(3)
+        source.apply(configuration(2, hardware(1, enabled=False), hardware(2)))
+        await viewer.until(lambda: "stopped" in states(viewer, 1))
+        connection.send(Subscribe(2, CAMERA_2))
+        await viewer.until(lambda: len(viewer.numbers(2)) > 3)
+        source.apply(configuration(3, hardware(1), hardware(2)))
+        count = len(viewer.numbers(1))
+        await viewer.until(lambda: len(viewer.numbers(1)) > count + 3)
+        source.apply(configuration(4, hardware(1), hardware(2), revoked=("a",)))
+        await viewer.connection_ended()
+        assert isinstance(viewer.failure(), NotSignedIn)
+        with pytest.raises(NotSignedIn):
+            async with viewing(uri, token("a")):
+                pass
+        async with viewing(uri, token("b")):
+            pass
+
+
+async def test_engines_end_with_the_gateway(tmp_path: Path) -> None:
+    with contextlib.suppress(asyncio.CancelledError):
+        async with gateway(tmp_path, Pushed(configuration(1, hardware(1)))):
+            while len(engine_processes()) < 2:
+                await asyncio.sleep(0.05)
+    assert engine_processes() == []
