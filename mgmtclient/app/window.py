@@ -7,8 +7,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QMainWindow,
     QMenu,
-    QMessageBox,
-    QPushButton,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -24,11 +22,12 @@ from common.ui.about import AboutDialog
 from common.ui.item_tree import ItemTree
 from common.ui.notices import EmptyState, Notice
 from common.ui.off_thread import Job, run_off_thread
+from common.ui.question import Question
 from common.ui.server_time import ServerTime, clock_text
 from common.ui.session import Session
 from common.ui.sign_in import SignInDialog
 from common.ui.task_bar import TaskBar
-from common.ui.theme import apply_theme, set_role, theme
+from common.ui.theme import apply_theme, theme
 from common.ui.words import sentence, words
 from mgmtclient.app.actions import Actions
 from mgmtclient.app.changes import Changes
@@ -72,6 +71,7 @@ class MainWindow(QMainWindow):
         self.tasks = TaskBar.into(self.statusBar())
         self.changes = Changes(lambda: self._session.client, self.tasks, self)
         self.add_dialog: AddCameraDialog | None = None
+        self.question: Question | None = None
         self._lay_out()
 
         self.actions_ = Actions(
@@ -90,6 +90,7 @@ class MainWindow(QMainWindow):
             },
         )
         self.tree.current_changed.connect(self._node_changed)
+        self.tree.view.clicked.connect(self._node_changed)
         self.tree.rename_asked.connect(self._rename)
         self.tree.menu_asked.connect(self._menu)
         self.overview.chosen.connect(self._row_changed)
@@ -137,7 +138,9 @@ class MainWindow(QMainWindow):
         self.who = QLabel()
         self._show_who()
         self.statusBar().addPermanentWidget(self.who)
-        self.statusBar().addPermanentWidget(ServerTime())
+        clock = ServerTime()
+        clock.setContentsMargins(8, 0, 12, 0)
+        self.statusBar().addPermanentWidget(clock)
         self.statusBar().setSizeGripEnabled(False)
 
     def _show_who(self) -> None:
@@ -203,7 +206,9 @@ class MainWindow(QMainWindow):
 
     # Showing
 
-    def _node_changed(self, _key: str) -> None:
+    def _node_changed(self) -> None:
+        """Another node was chosen: show the node itself, not a row of its table."""
+        self.overview.clear_current()
         self._show_node()
 
     def _show_node(self) -> None:
@@ -234,12 +239,8 @@ class MainWindow(QMainWindow):
         self._show_page()
 
     def current_item(self) -> Item | None:
-        """Return what actions are about: the table's row when the table was used last, else the tree's node."""
-        row = self._site.find(self.overview.current_key()) if self.pages.currentWidget() is self.detail else None
-        node = self._site.find(self.tree.current_key())
-        if row is not None and (node is None or self.overview.view.hasFocus() or kind_of(row) == kind_of(node)):
-            return row
-        return node if node is not None else row
+        """Return what actions are about: the item whose property page is open."""
+        return self._site.find(self.page.key()) if self.pages.currentWidget() is self.detail else None
 
     def _show_page(self) -> None:
         if self.pages.currentWidget() is not self.detail:
@@ -340,19 +341,14 @@ class MainWindow(QMainWindow):
         if hardware is None:
             return
         devices = [row.name for row in self._site.devices if row.hardware_id == hardware.id]
-        box = QMessageBox(self)
+        box = Question(
+            words("mgmt.remove_question", name=hardware.name),
+            words("mgmt.remove_text", devices=", ".join(devices) or "0"),
+            words("mgmt.remove_do", name=hardware.name),
+            parent=self,
+        )
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.setWindowTitle(words("mgmt.product"))
-        box.setIcon(QMessageBox.Icon.NoIcon)
-        box.setText(words("mgmt.remove_question", name=hardware.name))
-        box.setInformativeText(words("mgmt.remove_text", devices=", ".join(devices) or "0"))
-        remove = QPushButton(words("mgmt.remove_do", name=hardware.name))
-        set_role(remove, "danger")
-        box.addButton(remove, QMessageBox.ButtonRole.AcceptRole)
-        keep = box.addButton(words("ui.cancel"), QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(keep)
-        box.setEscapeButton(keep)
-        remove.clicked.connect(lambda: self._removal_agreed(hardware))
+        box.accepted.connect(lambda: self._removal_agreed(hardware))
         self.question = box
         box.open()
 
@@ -403,15 +399,14 @@ class MainWindow(QMainWindow):
         super().closeEvent(event)
 
     def _leave_question(self, names: list[str]) -> bool:
-        box = QMessageBox(self)
-        box.setWindowTitle(words("mgmt.product"))
-        box.setText(words("mgmt.drafts_question"))
-        box.setInformativeText(words("mgmt.drafts_text", names=", ".join(names)))
-        leave = box.addButton(words("mgmt.close_anyway"), QMessageBox.ButtonRole.DestructiveRole)
-        stay = box.addButton(words("mgmt.keep_editing"), QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(stay)
-        box.exec()
-        return box.clickedButton() is leave
+        box = Question(
+            words("mgmt.drafts_question"),
+            words("mgmt.drafts_text", names=", ".join(names)),
+            words("mgmt.close_anyway"),
+            keep=words("mgmt.keep_editing"),
+            parent=self,
+        )
+        return box.exec() == Question.DialogCode.Accepted
 
 
 def sign_out(client: ManagementClient) -> None:

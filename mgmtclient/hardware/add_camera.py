@@ -74,6 +74,7 @@ class AddCameraDialog(QDialog):
         self.picture.setFixedSize(*_PICTURE_PX)
         self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.picture.setWordWrap(True)
+        self.picture.setMargin(16)
         set_role(self.picture, "picture")
         self.progress = QProgressBar()
         self.progress.setRange(0, 0)
@@ -177,7 +178,7 @@ class AddCameraDialog(QDialog):
         session, uri = self._session, self.recorder().media_uri
         self.picture_notice.clear()
         self.facts.clear()
-        self.picture.setText(words("mgmt.taking_picture"))
+        self._say_in_picture(words("mgmt.taking_picture"))
         self.progress.show()
         self.test_button.setDisabled(True)
         if self._job is not None:
@@ -218,9 +219,10 @@ class AddCameraDialog(QDialog):
                 Qt.TransformationMode.SmoothTransformation,
             )
             picture.setDevicePixelRatio(ratio)
+            self.picture.setMargin(0)
             self.picture.setPixmap(picture)
         else:
-            self.picture.setText(words("mgmt.picture_none"))
+            self._say_in_picture(words("mgmt.picture_none"))
         self.facts.setText(
             words(
                 "mgmt.picture_facts",
@@ -231,8 +233,12 @@ class AddCameraDialog(QDialog):
 
     def _no_picture(self, error: VmsError) -> None:
         self._test_ended()
-        self.picture.setText(words("mgmt.picture_none"))
+        self._say_in_picture(words("mgmt.picture_none"))
         self.picture_notice.say_error(error)
+
+    def _say_in_picture(self, text: str) -> None:
+        self.picture.setMargin(16)
+        self.picture.setText(text)
 
     def _test_ended(self) -> None:
         self.progress.hide()

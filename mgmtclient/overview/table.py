@@ -206,6 +206,14 @@ class Overview(QWidget):
             if self._key(self._sorted.index(number, 0)) == key:
                 self.view.selectRow(number)
 
+    def clear_current(self) -> None:
+        """Let no row be current, without telling."""
+        selection = self.view.selectionModel()
+        selection.blockSignals(True)
+        selection.clear()
+        selection.blockSignals(False)
+        self.view.viewport().update()
+
     def edit_name(self) -> None:
         """Open the current row's name for typing."""
         index = self.view.currentIndex()

@@ -20,7 +20,7 @@ from common.ui.theme import set_role
 from common.ui.words import words
 from mgmtclient.properties.fields import Control, Line, Value
 
-_WIDTH_PX = 400
+CONTROL_WIDTH_PX = 400
 _NUMBER_WIDTH_PX = 140
 
 
@@ -103,20 +103,20 @@ class PropertyLine(QObject):
                 long_text = QPlainTextEdit()
                 long_text.setTabChangesFocus(True)
                 long_text.setFixedHeight(60)
-                long_text.setMaximumWidth(_WIDTH_PX)
+                long_text.setMaximumWidth(CONTROL_WIDTH_PX)
                 long_text.textChanged.connect(self._edited)
                 return long_text
             case Control.SECRET:
                 secret = PasswordEdit()
                 secret.setPlaceholderText(words("mgmt.unchanged"))
                 secret.textEdited.connect(self._edited)
-                secret.setMaximumWidth(_WIDTH_PX)
+                secret.setMaximumWidth(CONTROL_WIDTH_PX)
                 return secret
             case Control.TEXT:
                 line = QLineEdit()
                 line.setReadOnly(declared.read_only)
                 line.textEdited.connect(self._edited)
-                line.setMaximumWidth(_WIDTH_PX)
+                line.setMaximumWidth(CONTROL_WIDTH_PX)
                 return line
 
     def value(self) -> Value:

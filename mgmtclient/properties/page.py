@@ -22,7 +22,7 @@ from common.foundation.errors import VmsError
 from common.ui.notices import Notice
 from common.ui.theme import set_role
 from common.ui.words import words
-from mgmtclient.properties.controls import PropertyLine
+from mgmtclient.properties.controls import CONTROL_WIDTH_PX, PropertyLine
 from mgmtclient.properties.fields import Line, Value, lines_of, shown_values
 from mgmtclient.site.snapshot import Item, key_of, kind_of
 
@@ -226,7 +226,8 @@ class PropertyPage(QWidget):
             column.setContentsMargins(16, 12, 16, 16)
             grid = QGridLayout()
             grid.setColumnMinimumWidth(0, 160)
-            grid.setColumnStretch(1, 1)
+            grid.setColumnMinimumWidth(1, CONTROL_WIDTH_PX)
+            grid.setColumnStretch(2, 1)
             grid.setHorizontalSpacing(16)
             grid.setVerticalSpacing(4)
             for declared in members:
