@@ -34,6 +34,7 @@ class EngineCommand:
     root: Path
     data: Path
     sockets: Path
+    config: Path | None = None
     seal_s: float = 15.0
     module: str = "server.recording.engine"
 
@@ -46,6 +47,7 @@ class EngineCommand:
             *("--root", str(self.root)),
             *("--socket", str(self.socket(number))),
             *("--data", str(self.data)),
+            *(() if self.config is None else ("--config", str(self.config))),
         )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -36,14 +37,14 @@ class ConfigurationSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GatewayPlan:
-    """What a gateway is started with. `tls` None is for tests; `port` 0 takes any free one."""
+    """What a gateway is started with. `listener` is bound to its port; `tls` None is for tests."""
 
     recordings: Path
     data: Path
-    host: str
-    port: int
+    listener: socket.socket
     tls: ssl.SSLContext | None
     engines: int
+    config: Path | None = None
     playback_threads: int = 4
     viewers: int = 500
     seal_s: float = 15.0
@@ -133,7 +134,7 @@ async def running_gateway(
 ) -> AsyncIterator[RunningGateway]:
     """Serve until left: entered when the port answers, left when the engines have sealed their files."""
     with tempfile.TemporaryDirectory(prefix="vedette-") as sockets:  # short: a socket's path has 108 bytes
-        command = EngineCommand(plan.recordings, plan.data, Path(sockets), plan.seal_s, plan.engine_module)
+        command = EngineCommand(plan.recordings, plan.data, Path(sockets), plan.config, plan.seal_s, plan.engine_module)
         async with (
             running_engines(plan.engines, command, clock) as host,
             recordings_pool(reader, plan.playback_threads) as recordings,
@@ -158,7 +159,7 @@ async def running_gateway(
                 clock,
             )
             try:
-                async with media_server(services, plan.host, plan.port, plan.tls, Limits(plan.viewers)) as server:
+                async with media_server(services, plan.listener, plan.tls, Limits(plan.viewers)) as server:
                     conductor.server = server
                     yield RunningGateway(configuration.recorder, configuration.name, server.port)
             finally:

@@ -22,6 +22,7 @@ from common.foundation.ids import RecorderId
 from common.net.tokens import AUDIENCE
 from common.protocols.media_channel.messages import Error, State, Subscribe
 from common.protocols.media_channel.records import RecordFlags
+from server.recording.api.listening import bound_socket
 from server.recording.gateway import GatewayPlan, RunningGateway, running_gateway
 from tests.support.recorder_rig import CAMERA, CAMERA_2, ListReader, Viewer, hardware, viewing
 
@@ -73,8 +74,7 @@ async def gateway(tmp_path: Path, source: Pushed, engines: int = 2) -> AsyncIter
     plan = GatewayPlan(
         tmp_path / "media",
         tmp_path,
-        "127.0.0.1",
-        0,
+        bound_socket("127.0.0.1", 0),
         None,
         engines,
         seal_s=10.0,

@@ -17,6 +17,7 @@ from common.net.tokens import Principal
 from common.protocols.media_channel.messages import Probe, Probed, ServerMessage
 from common.protocols.media_channel.records import MediaRecord, RecordKind
 from server.recording.api.devices import DeviceDirectory
+from server.recording.api.listening import bound_socket
 from server.recording.api.media_server import Limits, MediaServer, media_server
 from server.recording.api.services import RecorderServices
 from server.recording.drivers.contract import DeviceTrack
@@ -193,7 +194,7 @@ async def recorder_rig(socket_dir: Path, limits: Limits | None = None) -> AsyncI
             manual,
             clock,
         )
-        async with media_server(services, "127.0.0.1", 0, None, limits or Limits()) as server:
+        async with media_server(services, bound_socket("127.0.0.1", 0), None, limits or Limits()) as server:
             while not link.connected:
                 await asyncio.sleep(0.01)
             yield Rig(server, bus, reader, relay, manual, f"ws://127.0.0.1:{server.port}/media")

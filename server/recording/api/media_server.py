@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -88,7 +88,7 @@ class MediaServer:
             status = {
                 "name": self._name,
                 "id": self._services.recorder,
-                "version": version("vedette"),
+                "version": _product_version(),
                 "media": CHANNEL_VERSION,
             }
             return _plain(HTTPStatus.OK, "application/json", json.dumps(status))
@@ -133,6 +133,13 @@ def _at_once(transport: asyncio.BaseTransport) -> None:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
+def _product_version() -> str:
+    try:
+        return version("vedette")
+    except PackageNotFoundError:
+        return ""
+
+
 def _plain(status: HTTPStatus, content_type: str, body: str) -> Response:
     data = body.encode()
     headers = Headers(
@@ -166,9 +173,9 @@ class _QuietLogger(logging.LoggerAdapter[logging.Logger]):
 
 @asynccontextmanager
 async def media_server(
-    services: RecorderServices, host: str, port: int, tls: ssl.SSLContext | None, limits: Limits
+    services: RecorderServices, listener: socket.socket, tls: ssl.SSLContext | None, limits: Limits
 ) -> AsyncIterator[MediaServer]:
-    """Listen until left; `tls` None is for tests. Viewers still connected then are told that the server goes away."""
+    """Listen on a bound socket until left; then viewers are told that the server goes away. `tls` None is for tests."""
     serving = MediaServer(services, limits)
 
     class Socket(_ViewerSocket):
@@ -179,8 +186,7 @@ async def media_server(
     )
     opened: Server = await serve(
         serving.serve,
-        host,
-        port,
+        sock=listener,
         ssl=tls,
         process_request=serving.answer,
         subprotocols=[Subprotocol(SUBPROTOCOL)],
@@ -197,7 +203,7 @@ async def media_server(
         logger=_QuietLogger(log),
         **tls_deadlines,
     )
-    serving.port = opened.sockets[0].getsockname()[1]
+    serving.port = listener.getsockname()[1]
     try:
         yield serving
     finally:

@@ -1,0 +1,75 @@
+"""The recording server's gateway process: `python -m server.recording --data DIR [--config FILE] [--ready-fd N]`."""
+
+import os
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from common.foundation.clock import SystemClock
+from common.foundation.settings import load_settings
+from common.net.tls import server_context
+from server.recording.api.listening import bound_socket
+from server.recording.configuration.enrolment import joined, own_hosts
+from server.recording.configuration.feed import ConfigurationFeed
+from server.recording.gateway import GatewayPlan, running_gateway
+from server.recording.mediadb.reader import MediaDatabaseReader
+from server.recording.settings import RecordingSettings
+from server.runtime.daemon import Daemon, run_daemon
+
+
+async def serve(started: Daemon) -> None:
+    """Join the site if this recorder is new, follow its configuration, record and serve until stopped."""
+    settings = load_settings(RecordingSettings, "recording", started.config, os.environ)
+    recordings = settings.recordings_path(started.data)
+    clock = SystemClock()
+    # Bound before joining: management is told the port, which may be any free one.
+    with (
+        bound_socket(settings.listen, settings.media_port) as listener,
+        closing(MediaDatabaseReader(recordings)) as reader,
+    ):
+        port = listener.getsockname()[1]
+        identity = await joined(settings, started.data, port, clock)
+        feed = ConfigurationFeed(settings, identity, started.data, port, clock)
+        plan = GatewayPlan(
+            recordings,
+            started.data,
+            listener,
+            server_context(identity.certificate, identity.key),
+            settings.engines or os.cpu_count() or 1,
+            config=started.config,
+            playback_threads=settings.playback_threads,
+            viewers=settings.viewers,
+            seal_s=settings.seal_s,
+        )
+        async with running_gateway(plan, feed, reader, clock) as running:
+            started.ready(
+                {
+                    "media": f"wss://{_in_url(own_hosts(settings)[0])}:{port}/media",
+                    "id": running.recorder,
+                    "name": running.name,
+                    "recordings": str(Path(recordings)),
+                }
+            )
+            await started.stopped()
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _allow_many_files() -> None:
+    """Ask for as many open files as the system lets us: each camera has some, and each viewer one."""
+    if sys.platform != "win32":
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def main() -> None:
+    _allow_many_files()
+    run_daemon("recording", serve)
+
+
+if __name__ == "__main__":
+    main()
