@@ -1,0 +1,126 @@
+"""An engine: one process that reads cameras, records them and serves their live pictures to the gateway.
+
+`python -m server.recording.engine --root DIR --socket PATH --data DIR`. Each line of standard input is a whole
+assignment as JSON: `{"hardware": [RecordedHardware...], "retain_minutes": ..., "manual": [device ids]}`; the difference
+to the one before is applied. Standard output is JSON lines of events. The end of the input, or SIGTERM, ends the engine
+once its open segments are sealed.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import uvloop
+from pydantic import ValidationError
+
+from common.foundation.clock import Clock, SystemClock
+from common.foundation.logs import logging_to
+from server.recording.drivers.opening import driver_for
+from server.recording.engine.events import EventWriter, StateEvents
+from server.recording.engine.hardware import Assignment, Engine
+from server.recording.ingest.bus import AccessUnitBus
+from server.recording.mediadb.reader import MediaDatabaseReader
+from server.recording.mediadb.settings import WriterSettings
+from server.recording.mediadb.storages import known_storage, remember_storage
+from server.recording.mediadb.writer import MediaDatabaseWriter
+from server.recording.relay.engine_side import serve_relay
+
+_MOST_LINE_BYTES = 16 << 20
+_REMEMBER_S = 1.0
+
+
+async def _standard_input() -> asyncio.StreamReader:
+    reader = asyncio.StreamReader(limit=_MOST_LINE_BYTES)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    return reader
+
+
+async def _follow(engine: Engine, events: EventWriter) -> None:
+    """Apply each line of standard input, until it ends."""
+    reader = await _standard_input()
+    while True:
+        try:
+            line = await reader.readline()
+        except ValueError:
+            events.event("assignment_refused", "error", reason="a line is longer than 16 MiB")
+            return
+        if not line:
+            return
+        try:
+            wanted = Assignment.model_validate_json(line)
+        except ValidationError as error:
+            found = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
+            events.event("assignment_refused", "error", reason="; ".join(found[:5]))
+            continue
+        await engine.apply(wanted)
+        events.event("assigned", hardware=len(wanted.hardware))
+
+
+async def _remember(writer: MediaDatabaseWriter, data: Path, clock: Clock) -> None:
+    """Once the storage was seen, note its id, so that an unmounted disk is recognised after a restart."""
+    while writer.storage_id is None:
+        await clock.sleep(_REMEMBER_S)
+    await asyncio.to_thread(remember_storage, data, writer.root, writer.storage_id)
+
+
+async def run(arguments: argparse.Namespace, root: Path, data: Path, events: EventWriter) -> None:
+    """Run until standard input ends or SIGTERM comes."""
+    clock, bus = SystemClock(), AccessUnitBus()
+    settings = WriterSettings(
+        segment_s=arguments.segment_s,
+        segment_bytes=arguments.segment_mb << 20,
+        sync_interval_s=arguments.sync_s,
+        writer_threads=arguments.writer_threads,
+        min_free_bytes=arguments.min_free_mb << 20,
+        expected_storage_id=known_storage(data, root),
+    )
+    bus.subscribe(StateEvents(events))
+    reader = MediaDatabaseReader(root)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        async with (
+            MediaDatabaseWriter(root, clock, settings, events.storage) as writer,
+            serve_relay(Path(arguments.socket), bus),
+            asyncio.TaskGroup() as tasks,
+        ):
+            engine = Engine(writer, reader, bus, clock, tasks, drivers=driver_for)
+            background = [
+                tasks.create_task(_remember(writer, data, clock), name="remember storage"),
+                tasks.create_task(stop.wait(), name="stop"),
+            ]
+            follow = tasks.create_task(_follow(engine, events), name="assignments")
+            events.event("ready", socket=arguments.socket, root=str(root), pid=os.getpid())
+            await asyncio.wait((follow, background[1]), return_when=asyncio.FIRST_COMPLETED)
+            for task in (follow, *background):
+                task.cancel()
+            await engine.stop()
+    finally:
+        reader.close()
+    events.event("stopped")
+
+
+def main() -> int:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(prog="python -m server.recording.engine", description=__doc__)
+    parser.add_argument("--root", required=True, help="folder for recordings")
+    parser.add_argument("--socket", required=True, help="Unix socket for live pictures, made here")
+    parser.add_argument("--data", required=True, help="the recorder's data folder")
+    parser.add_argument("--segment-s", type=float, default=300.0, help="length of a recording file in seconds")
+    parser.add_argument("--segment-mb", type=int, default=64, help="size of a recording file in MiB")
+    parser.add_argument("--sync-s", type=float, default=5.0, help="seconds between forcing recordings to disk")
+    parser.add_argument("--writer-threads", type=int, default=2)
+    parser.add_argument("--min-free-mb", type=int, default=5 << 10, help="free space kept by deleting the oldest")
+    arguments = parser.parse_args()
+    with logging_to("recording-engine", None):
+        uvloop.run(run(arguments, Path(arguments.root).absolute(), Path(arguments.data), EventWriter()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
