@@ -3,7 +3,6 @@
 import os
 import sys
 from contextlib import closing
-from pathlib import Path
 
 from common.foundation.clock import SystemClock
 from common.foundation.settings import load_settings
@@ -36,7 +35,7 @@ async def serve(started: Daemon) -> None:
             listener,
             server_context(identity.certificate, identity.key),
             settings.engines or os.cpu_count() or 1,
-            config=started.config,
+            engine_options=_engine_options(settings),
             playback_threads=settings.playback_threads,
             viewers=settings.viewers,
             seal_s=settings.seal_s,
@@ -47,10 +46,19 @@ async def serve(started: Daemon) -> None:
                     "media": f"wss://{_in_url(own_hosts(settings)[0])}:{port}/media",
                     "id": running.recorder,
                     "name": running.name,
-                    "recordings": str(Path(recordings)),
+                    "recordings": str(recordings),
                 }
             )
             await started.stopped()
+
+
+def _engine_options(settings: RecordingSettings) -> tuple[str, ...]:
+    return (
+        *("--segment-s", str(settings.segment_s)),
+        *("--segment-mb", str(settings.segment_mb)),
+        *("--sync-s", str(settings.sync_s)),
+        *("--writer-threads", str(settings.disk_threads)),
+    )
 
 
 def _in_url(host: str) -> str:

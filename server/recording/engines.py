@@ -29,12 +29,15 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 
 @dataclass(frozen=True, slots=True)
 class EngineCommand:
-    """How an engine process is started; `seal_s` is how long it may take to finish its files when stopped."""
+    """How an engine process is started: its folders, and more `options` for its command line.
+
+    `seal_s` is how long it may take to finish its files when stopped.
+    """
 
     root: Path
     data: Path
     sockets: Path
-    config: Path | None = None
+    options: tuple[str, ...] = ()
     seal_s: float = 15.0
     module: str = "server.recording.engine"
 
@@ -47,7 +50,7 @@ class EngineCommand:
             *("--root", str(self.root)),
             *("--socket", str(self.socket(number))),
             *("--data", str(self.data)),
-            *(() if self.config is None else ("--config", str(self.config))),
+            *self.options,
         )
 
 

@@ -44,7 +44,7 @@ class GatewayPlan:
     listener: socket.socket
     tls: ssl.SSLContext | None
     engines: int
-    config: Path | None = None
+    engine_options: tuple[str, ...] = ()
     playback_threads: int = 4
     viewers: int = 500
     seal_s: float = 15.0
@@ -134,7 +134,9 @@ async def running_gateway(
 ) -> AsyncIterator[RunningGateway]:
     """Serve until left: entered when the port answers, left when the engines have sealed their files."""
     with tempfile.TemporaryDirectory(prefix="vedette-") as sockets:  # short: a socket's path has 108 bytes
-        command = EngineCommand(plan.recordings, plan.data, Path(sockets), plan.config, plan.seal_s, plan.engine_module)
+        command = EngineCommand(
+            plan.recordings, plan.data, Path(sockets), plan.engine_options, plan.seal_s, plan.engine_module
+        )
         async with (
             running_engines(plan.engines, command, clock) as host,
             recordings_pool(reader, plan.playback_threads) as recordings,

@@ -26,6 +26,7 @@ from server.recording.api.services import RecorderServices
 from server.recording.mediadb.contract import TrackKey
 from server.recording.playback.group import PlaybackGroup
 from server.recording.playback.playhead import Playhead
+from server.recording.playback.read_ahead import ReadAhead
 from server.recording.playback.track_player import TrackPlayer
 
 GroupMessage = Seek | Step | Pause | Resume | Speed | Position
@@ -45,6 +46,7 @@ class Subscriptions:
         self._clock: Clock = services.clock
         self._sender = sender
         self._tasks = tasks
+        self._read_ahead = ReadAhead()
         self._subs: dict[int, _Subscription] = {}
         self._groups: dict[int, PlaybackGroup] = {}
 
@@ -117,6 +119,7 @@ class Subscriptions:
             key,
             sound,
             pool=self._services.recordings,
+            read_ahead=self._read_ahead,
             wake=lambda: self._sender.wake(player),
             failed=partial(self._failed, wanted.sub),
         )

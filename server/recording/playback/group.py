@@ -44,7 +44,9 @@ class PlaybackGroup:
         self._members[player.sub] = _Member(player, self._play(player, start))
 
     def leave(self, sub: int) -> None:
-        self._members.pop(sub).task.cancel()
+        member = self._members.pop(sub)
+        member.task.cancel()
+        member.player.clear()
 
     def seek(self, to: UtcUs, generation: int) -> None:
         self._playhead.move(to, self._clock.monotonic_s())

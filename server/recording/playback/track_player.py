@@ -27,6 +27,7 @@ from server.recording.playback.course import (
     Start,
     course,
 )
+from server.recording.playback.read_ahead import ReadAhead
 from server.recording.playback.reading import RecordingsPool
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class TrackPlayer:
         sound: bool,
         *,
         pool: RecordingsPool,
+        read_ahead: ReadAhead,
         wake: Callable[[], None],
         failed: Callable[[VmsError], None],
     ) -> None:
@@ -64,6 +66,8 @@ class TrackPlayer:
         self.key = key
         self.sound = sound
         self._pool = pool
+        self._read_ahead = read_ahead
+        self._held_bytes = 0
         self._wake = wake
         self._failed = failed
         self._generation = 0
@@ -77,9 +81,18 @@ class TrackPlayer:
     def begin(self, generation: int) -> None:
         """Forget what an older course left unsent: a new one starts."""
         self._generation = generation
+        self._config = None
+        self.clear()
+
+    def clear(self) -> None:
+        """Drop what is not sent yet."""
         self._queue.clear()
         self._next_unit = 0
-        self._config = None
+        self._all_sent()
+
+    def _all_sent(self) -> None:
+        self._read_ahead.free(self._held_bytes)
+        self._held_bytes = 0
         self._drained.set()
 
     async def play(self, start: Start, group: GroupTime) -> None:
@@ -104,7 +117,9 @@ class TrackPlayer:
             self._wake()
         elif isinstance(effect, Running):
             await self._drained.wait()
-            return await group.running()
+            at = await group.running()
+            await self._read_ahead.room()
+            return at
         elif isinstance(effect, Due):
             await group.due(effect.at)
         elif isinstance(effect, MoreLater):
@@ -112,7 +127,12 @@ class TrackPlayer:
         elif isinstance(effect, Landed):
             group.landed(effect.at, self._generation)
         else:
-            return await self._pool.gop(self.key, effect)
+            gop = await self._pool.gop(self.key, effect)
+            if gop is not None:
+                size_bytes = sum(len(unit.data) for unit in gop.units)
+                self._held_bytes += size_bytes
+                self._read_ahead.hold(size_bytes)
+            return gop
         return None
 
     def take(self, most_bytes: int, now_s: float) -> list[str | MediaRecord]:
@@ -132,7 +152,7 @@ class TrackPlayer:
                 self._next_unit = 0
             self._queue.popleft()
         if not self._queue:
-            self._drained.set()
+            self._all_sent()
         return taken
 
     def _take_units(self, sending: SendUnits, most_bytes: int, taken: list[str | MediaRecord]) -> int:
