@@ -140,7 +140,7 @@ class TileState:
 
 @dataclass(frozen=True, slots=True)
 class RecorderState:
-    """`ahead_us`: the recorder's UTC minus this machine's monotonic clock. `retry_us`: monotonic time of the next try."""
+    """`ahead_us`: the recorder's UTC minus our monotonic clock. `retry_us`: monotonic time of the next try."""
 
     op: ClassVar = "recorder"
     recorder: str

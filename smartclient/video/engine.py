@@ -80,7 +80,13 @@ class VideoEngine(QObject):
     def open(self, source: FeedSource, width_px: int, height_px: int) -> TileFeed:
         """Show a device in a box of that many device pixels."""
         worker = min(self._workers, key=lambda w: sum(1 for of in self._worker_of.values() if of is w))
-        feed = TileFeed(next(self._numbers), source, width_px, height_px, self._sender(worker), self._closed)
+        feed = TileFeed(
+            next(self._numbers),
+            source,
+            (width_px, height_px),
+            send=self._sender(worker),
+            closed=self._closed,
+        )
         self._feeds[feed.tile] = feed
         self._worker_of[feed.tile] = worker
         if worker in self._ready:

@@ -50,8 +50,8 @@ class TileFeed(QObject):
         self,
         tile: int,
         source: FeedSource,
-        width_px: int,
-        height_px: int,
+        box_px: tuple[int, int],
+        *,
         send: Callable[[control.ToWorker, int | None], None],
         closed: Callable[["TileFeed"], None],
         parent: QObject | None = None,
@@ -63,7 +63,7 @@ class TileFeed(QObject):
         self.info: PictureInfo | None = None
         self._send = send
         self._closed = closed
-        self._box_px = (max(16, width_px), max(16, height_px))
+        self._box_px = (max(16, box_px[0]), max(16, box_px[1]))
         self._slot, self._descriptor = SlotReader.create(self._needed_bytes())
         self._number = 0
         self._image: QImage | None = None
@@ -174,6 +174,6 @@ class TileFeed(QObject):
         return None
 
 
-def _changed(state: FeedState, **changes: object) -> FeedState:
-    values: dict[str, object] = {name: getattr(state, name) for name in FeedState.__slots__}
+def _changed(old: FeedState, /, **changes: object) -> FeedState:
+    values: dict[str, object] = {name: getattr(old, name) for name in FeedState.__slots__}
     return FeedState(**(values | changes))  # type: ignore[arg-type]  # the names are FeedState's own

@@ -34,6 +34,7 @@ class LiveTrack:
         tile: int,
         device: DeviceId,
         track: TrackName,
+        *,
         output: TileOutput,
         decode: Executor,
         report: Callable[[TileState], None],

@@ -46,6 +46,7 @@ class RecordedTrack:
         tile: int,
         device: DeviceId,
         track: TrackName,
+        *,
         output: TileOutput,
         decode: Executor,
         show: Executor,

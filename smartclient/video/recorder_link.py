@@ -98,7 +98,7 @@ class RecorderLink:
         """Subscribe now, or as soon as there is a connection."""
         self._tracks[track.sub] = track
         if self._connection is not None:
-            self._guarded(lambda connection: track.connected(connection))
+            self._guarded(track.connected)
 
     def remove(self, track: Track) -> None:
         """Stop a subscription."""

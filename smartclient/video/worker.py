@@ -206,9 +206,18 @@ class Worker:
         device, name = DeviceId(message.device), TrackName(message.track)
         track: Track
         if message.at_us is None:
-            track = LiveTrack(message.tile, device, name, output, self._decode, self._say_soon)
+            track = LiveTrack(message.tile, device, name, output=output, decode=self._decode, report=self._say_soon)
         else:
-            track = RecordedTrack(message.tile, device, name, output, self._decode, self._show, self._say, self._clock)
+            track = RecordedTrack(
+                message.tile,
+                device,
+                name,
+                output=output,
+                decode=self._decode,
+                show=self._show,
+                report=self._say_soon,
+                clock=self._clock,
+            )
         self._start(track, link, output=output)
 
     def _start(

@@ -1,0 +1,248 @@
+"""The grid of tiles, 1x1 to 4x4: what is where, which one is selected, which one fills the space."""
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from common.foundation.clock import UtcUs
+from common.ui.theme import set_role
+from smartclient.live.tile import Tile
+from smartclient.site.snapshot import Site, SiteCamera
+from smartclient.video.engine import VideoEngine
+
+LAYOUTS = (1, 2, 3, 4)
+MOST_TILES = LAYOUTS[-1] ** 2
+_LOOK_MS = 250
+
+
+def columns_for(cameras: int) -> int:
+    """The smallest layout that shows so many."""
+    return next((columns for columns in LAYOUTS if columns * columns >= cameras), LAYOUTS[-1])
+
+
+class TileGrid(QWidget):
+    """Keeps all places, also those that the current layout does not show, so that a smaller layout loses nothing."""
+
+    changed = Signal()
+    """Cameras or layout are others: worth remembering."""
+    selected = Signal(str)
+    """The selected tile's camera, "" for an empty tile."""
+    go_asked = Signal(object)
+
+    def __init__(self, engine: VideoEngine, recorded: bool, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("playback_grid" if recorded else "live_grid")
+        set_role(self, "base")
+        self._engine = engine
+        self._site = Site()
+        self._columns = 2
+        self._cameras: list[str] = [""] * MOST_TILES
+        self._selected = 0
+        self._maximised: int | None = None
+        self._listened = ""
+        self._layout = QGridLayout(self)
+        self._layout.setContentsMargins(2, 2, 2, 2)
+        self._layout.setSpacing(2)
+        self.tiles: list[Tile] = []
+        for place in range(MOST_TILES):
+            tile = Tile(place, engine, recorded, self)
+            tile.hide()
+            tile.chosen.connect(self.select)
+            tile.opened.connect(self.toggle_maximised)
+            tile.dropped.connect(self._dropped)
+            tile.swapped.connect(self.swap)
+            tile.go_asked.connect(self.go_asked)
+            self.tiles.append(tile)
+        self._look = QTimer(self)
+        self._look.setInterval(_LOOK_MS)
+        self._look.timeout.connect(self._look_again)
+        self._look.start()
+        self._arrange()
+
+    # what is shown
+
+    @property
+    def columns(self) -> int:
+        return self._columns
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """The cameras of all places, "" where there is none."""
+        return tuple(self._cameras)
+
+    def shown_cameras(self) -> tuple[str, ...]:
+        """The cameras that the layout shows now, each once."""
+        places = self._places()
+        return tuple(dict.fromkeys(self._cameras[place] for place in places if self._cameras[place]))
+
+    @property
+    def selected_camera(self) -> str:
+        return self._cameras[self._selected]
+
+    @property
+    def selected_tile(self) -> Tile:
+        return self.tiles[self._selected]
+
+    @property
+    def maximised(self) -> bool:
+        return self._maximised is not None
+
+    def show_site(self, site: Site) -> None:
+        """Names and recording servers may have changed."""
+        self._site = site
+        for place in range(MOST_TILES):
+            self._fill(place)
+
+    def show_view(self, columns: int, cameras: tuple[str, ...]) -> None:
+        """Show this layout with these cameras."""
+        self._columns = columns if columns in LAYOUTS else columns_for(len(cameras))
+        self._cameras = [*cameras, *[""] * MOST_TILES][:MOST_TILES]
+        self._maximised = None
+        if self._selected >= self._columns**2:
+            self._selected = 0
+        for place in range(MOST_TILES):
+            self._fill(place)
+        self._arrange()
+        self.selected.emit(self.selected_camera)
+
+    def set_columns(self, columns: int) -> None:
+        """Another layout, the same cameras."""
+        if columns != self._columns or self._maximised is not None:
+            self._columns = columns
+            self._maximised = None
+            if self._selected >= columns**2:
+                self._selected = 0
+                self.selected.emit(self.selected_camera)
+            self._arrange()
+            self.changed.emit()
+
+    def put(self, place: int, camera: str) -> None:
+        """Show a camera at a place; "" empties it."""
+        self._cameras[place] = camera
+        self._fill(place)
+        if place == self._selected:
+            self.selected.emit(camera)
+        self.changed.emit()
+
+    def add(self, camera: str) -> None:
+        """Show a camera in the first empty tile, or in the selected one; only select it where it is shown already."""
+        places = self._places()
+        for place in places:
+            if self._cameras[place] == camera:
+                self.select(place)
+                return
+        place = next((place for place in places if not self._cameras[place]), self._selected)
+        self.put(place, camera)
+        self.select(place)
+
+    def remove_selected(self) -> None:
+        """Empty the selected tile (Delete)."""
+        if self.selected_camera:
+            self._maximised = None
+            self._arrange()
+            self.put(self._selected, "")
+
+    def swap(self, one: int, other: int) -> None:
+        """Exchange two places."""
+        if one == other or not 0 <= one < MOST_TILES:
+            return
+        self._cameras[one], self._cameras[other] = self._cameras[other], self._cameras[one]
+        self._fill(one)
+        self._fill(other)
+        self.select(other)
+        self.changed.emit()
+
+    # selection
+
+    def select(self, place: int) -> None:
+        """Make a place the selected one."""
+        if place != self._selected:
+            self._selected = place
+            self._mark()
+            self.selected.emit(self.selected_camera)
+        self.setFocus()
+
+    def move_selection(self, columns: int, rows: int) -> None:
+        """Select the neighbour (arrow keys)."""
+        row, column = divmod(self._selected, self._columns)
+        row, column = row + rows, column + columns
+        if 0 <= row < self._columns and 0 <= column < self._columns and self._maximised is None:
+            self.select(row * self._columns + column)
+
+    def toggle_maximised(self, place: int | None = None) -> None:
+        """Let a tile fill the grid, or bring all back."""
+        place = self._selected if place is None else place
+        if self._maximised is None and not self._cameras[place]:
+            return
+        self._maximised = place if self._maximised is None else None
+        self._arrange()
+        self.select(place)
+        self._mark()
+
+    def restore(self) -> bool:
+        """Undo maximising (Esc); False when nothing was."""
+        if self._maximised is None:
+            return False
+        self._maximised = None
+        self._arrange()
+        return True
+
+    def listen_to(self, camera: str) -> None:
+        """Mark the camera that is heard."""
+        self._listened = camera
+        self._mark()
+
+    def show_playhead(self, at: UtcUs) -> None:
+        """Tell the tiles where playback is."""
+        for place in self._places():
+            self.tiles[place].playhead_us = at
+
+    def release(self) -> None:
+        """Stop all pictures for good."""
+        self._look.stop()
+        for tile in self.tiles:
+            tile.release()
+
+    def _places(self) -> tuple[int, ...]:
+        return (self._maximised,) if self._maximised is not None else tuple(range(self._columns**2))
+
+    def _dropped(self, place: int, keys: tuple[str, ...]) -> None:
+        known = [key for key in keys if self._site.camera(key) is not None]
+        for offset, camera in enumerate(known):
+            if place + offset < self._columns**2:
+                self.put(place + offset, camera)
+        if known:
+            self.select(place)
+
+    def _fill(self, place: int) -> None:
+        camera: SiteCamera | None = self._site.camera(self._cameras[place])
+        tile = self.tiles[place]
+        if camera is None:
+            tile.show_camera("", "", "", "")
+        else:
+            recorder = self._site.recorder(camera.recorder)
+            tile.show_camera(camera.id, camera.name, camera.recorder, recorder.name if recorder else "")
+        self._mark()
+
+    def _arrange(self) -> None:
+        for tile in self.tiles:
+            self._layout.removeWidget(tile)
+        places = self._places()
+        across = 1 if self._maximised is not None else self._columns
+        for index in range(LAYOUTS[-1]):
+            self._layout.setRowStretch(index, 1 if index < across else 0)
+            self._layout.setColumnStretch(index, 1 if index < across else 0)
+        for tile in self.tiles:
+            if tile.place not in places:
+                tile.hide()
+        for number, place in enumerate(places):
+            self._layout.addWidget(self.tiles[place], number // across, number % across)
+            self.tiles[place].show()
+        self._mark()
+
+    def _mark(self) -> None:
+        for tile in self.tiles:
+            tile.select(tile.place == self._selected, bool(self._listened) and tile.camera == self._listened)
+
+    def _look_again(self) -> None:
+        for place in self._places():
+            self.tiles[place].look_again()

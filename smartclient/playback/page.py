@@ -1,0 +1,229 @@
+"""The Playback tab: grid, timeline, controls, and the master clock that joins them."""
+
+from PySide6.QtCore import QEvent, QTimer, Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from common.foundation.clock import US_PER_S, SystemClock, UtcUs
+from common.ui.theme import set_role
+from common.ui.words import sentence, words
+from smartclient.live.grid import TileGrid
+from smartclient.playback.go_to import NoSuchTime, parse_go_to
+from smartclient.playback.master import MasterClock
+from smartclient.playback.spans import SpanStore, next_start, previous_start, span_at
+from smartclient.playback.timeline import Timeline
+from smartclient.playback.transport import Transport
+from smartclient.site.snapshot import Site
+from smartclient.video.clock import SPEEDS
+from smartclient.video.engine import VideoEngine
+from smartclient.video.slots import PictureFlags
+
+_TICK_MS = 40
+_LOOK_BACK_US = 10 * US_PER_S
+_FIRST_RANGE_US = 3600 * US_PER_S
+_SEQUENCE_TOLERANCE_US = US_PER_S
+
+
+class PlaybackPage(QWidget):
+    """What was recorded of the cameras in view."""
+
+    live_asked = Signal()
+    playhead_changed = Signal(object)
+
+    def __init__(self, engine: VideoEngine, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("playback_page")
+        set_role(self, "base")
+        self._engine = engine
+        self._site = Site()
+        self._wall_clock = SystemClock()
+        self._shown_generation = -1
+        self.grid = TileGrid(engine, recorded=True)
+        self.timeline = Timeline()
+        self.transport = Transport()
+        self.master = MasterClock(engine.play, parent=self)
+        self.spans = SpanStore(engine, self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.grid, 1)
+        layout.addWidget(self.timeline)
+        layout.addWidget(self.transport)
+        self._tick = QTimer(self)
+        self._tick.setInterval(_TICK_MS)
+        self._tick.timeout.connect(self._ticked)
+
+        self.master.changed.connect(self._clock_changed)
+        self.spans.changed.connect(self._spans_changed)
+        self.timeline.went.connect(self.master.seek)
+        self.timeline.scrubbed.connect(self.master.scrub)
+        self.timeline.range_changed.connect(self._want_spans)
+        self.grid.selected.connect(lambda _camera: self._cameras_changed())
+        self.grid.changed.connect(self._cameras_changed)
+        self.grid.go_asked.connect(self.master.seek)
+        bar = self.transport
+        bar.toggled.connect(self.play_or_pause)
+        bar.backward.connect(lambda: self.shuttle(-1))
+        bar.speed_chosen.connect(self.master.set_speed)
+        bar.stepped.connect(self.step)
+        bar.sequence.connect(self.go_to_sequence)
+        bar.first.connect(self.go_to_first)
+        bar.live.connect(self.live_asked)
+        bar.typed_time.connect(self.go_to_typed)
+        self.transport.show_clock(self.master)
+
+    def now_us(self) -> UtcUs:
+        """The recording server's time of the selected camera, this computer's before it said any."""
+        camera = self._site.camera(self.grid.selected_camera)
+        said = None if camera is None else self._engine.recorder_now_us(camera.recorder)
+        return said if said is not None else self._wall_clock.now_us()
+
+    def show_site(self, site: Site) -> None:
+        """Cameras may have changed."""
+        self._site = site
+        self.grid.show_site(site)
+        self._cameras_changed()
+
+    # what the operator does
+
+    def enter(self) -> None:
+        """The tab is opened: begin a little before now, unless it was somewhere already."""
+        if self.master.clock.at_us == 0:
+            at = UtcUs(self.now_us() - _LOOK_BACK_US)
+            self.timeline.show_range(at, _FIRST_RANGE_US)
+            self.master.seek(at)
+        self.spans.watch(True)
+        self._tick.start()
+        self._cameras_changed()
+
+    def leave(self) -> None:
+        """Another tab is opened: nothing runs on unseen."""
+        self.master.pause()
+        self.spans.watch(False)
+        self._tick.stop()
+
+    def play_or_pause(self) -> None:
+        """Space: pause when it plays, else play forward."""
+        if not self.master.playing and self.master.speed < 0:
+            self.master.set_speed(1.0)
+        elif self.master.playing and self.master.speed < 0 and self.sender() is self.transport:
+            self.master.set_speed(1.0)
+            return
+        self.master.toggle()
+
+    def shuttle(self, direction: int) -> None:
+        """J and L: play that way; pressed again, twice as fast."""
+        if self.master.playing and (self.master.speed > 0) == (direction > 0):
+            faster = [speed for speed in SPEEDS if speed * direction > abs(self.master.speed)]
+            if faster:
+                self.master.set_speed(min(faster, key=abs))
+            return
+        self.master.set_speed(float(direction))
+        self.master.play()
+
+    def step(self, count: int) -> None:
+        """Show the next or previous picture of the selected camera."""
+        feed = self.grid.selected_tile.feed
+        info = None if feed is None else feed.info
+        current = info is not None and info.generation == self.master.clock.generation
+        self.master.step(count, info.utc_us if info is not None and current else None)
+
+    def jump(self, by_us: int) -> None:
+        """Go that far forward or back."""
+        self.master.seek(max(0, self.master.playhead_us + by_us))
+
+    def go_to_sequence(self, direction: int) -> None:
+        """Go to the next or previous recording of the selected camera, of any when none is selected."""
+        spans = self.spans.of(self.grid.selected_camera) or self.spans.of_all()
+        at = self.master.playhead_us
+        goal = next_start(spans, at) if direction > 0 else previous_start(spans, at - _SEQUENCE_TOLERANCE_US)
+        if goal is not None:
+            self.master.seek(goal)
+
+    def go_to_first(self) -> None:
+        """Home: the oldest recording that the recorder has of the selected camera."""
+        self.master.pause()
+        self.master.seek(1)  # in the gap before everything; the picture that comes is the first
+        self._shown_generation = -1
+
+    def go_to_typed(self, typed: str) -> None:
+        """Go to what was typed, or say why not."""
+        try:
+            at = parse_go_to(typed, self.now_us(), self.master.playhead_us)
+        except NoSuchTime as error:
+            self.transport.say_wrong_time(sentence(error))
+            return
+        self.transport.error.clear()
+        self.master.seek(at)
+        self.grid.setFocus()
+
+    # keeping in step
+
+    def _clock_changed(self) -> None:
+        self.transport.show_clock(self.master)
+        self._ticked()
+
+    def _ticked(self) -> None:
+        master = self.master
+        self._follow_pictures()
+        at = master.playhead_us
+        now = self.now_us()
+        if master.playing and master.speed > 0 and at > now:
+            master.seek(now)
+        elif master.playing and self.transport.skip_gaps.isChecked():
+            self._skip_gap(at)
+        self.timeline.show_time(at, now, follow=True)
+        self.grid.show_playhead(at)
+        self.playhead_changed.emit(at)
+
+    def _follow_pictures(self) -> None:
+        """The first picture of a new place: the clock may run, and after a step or "first" it stands at the picture."""
+        master = self.master
+        if self._shown_generation == master.clock.generation:
+            return
+        feed = self.grid.selected_tile.feed
+        infos = [tile.feed.info for tile in self.grid.tiles if tile.feed is not None and tile.feed.info is not None]
+        info = None if feed is None else feed.info
+        arrived = [shown for shown in infos if shown.generation == master.clock.generation]
+        if not arrived:
+            return
+        if info is None or info.generation != master.clock.generation:
+            info = arrived[0]
+        self._shown_generation = master.clock.generation
+        if info.flags & PictureFlags.TARGET and (self._stepped() or master.clock.at_us <= 1):
+            master.landed(info.utc_us)
+        master.release()
+
+    def _stepped(self) -> bool:
+        return self.master.last_cause.startswith("step")
+
+    def _skip_gap(self, at: UtcUs) -> None:
+        spans = self.spans.of_all()
+        if not spans or span_at(spans, at) is not None:
+            return
+        if self.master.speed > 0:
+            goal = next_start(spans, at)
+        else:
+            goal = max((end - 1 for _, end in spans if end <= at), default=None)
+        if goal is not None:
+            self.master.seek(goal)
+
+    def _cameras_changed(self) -> None:
+        self._want_spans()
+        self._spans_changed()
+
+    def _want_spans(self) -> None:
+        shown = (self._site.camera(device) for device in self.grid.shown_cameras())
+        cameras = tuple(camera for camera in shown if camera is not None)
+        self.spans.want(cameras, self.timeline.scale.start_us, self.timeline.scale.end_us)
+
+    def _spans_changed(self) -> None:
+        camera = self.grid.selected_camera
+        known = self.spans.known(camera) if camera else bool(self.spans.of_all())
+        note = words("smart.spans_failed", detail=self.spans.error) if self.spans.error else ""
+        self.timeline.show_spans(self.spans.of(camera), self.spans.of_all(), known, note)
+
+    def showEvent(self, event: QEvent) -> None:
+        self.enter()
+
+    def hideEvent(self, event: QEvent) -> None:
+        self.leave()

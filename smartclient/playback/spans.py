@@ -1,0 +1,120 @@
+"""What is recorded, for the part of the timeline that is on screen: asked for off the GUI thread, renewed, bounded."""
+
+from bisect import bisect_left, bisect_right
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from smartclient.site.snapshot import SiteCamera
+from smartclient.video.control import Spans
+from smartclient.video.engine import VideoEngine
+
+REFRESH_MS = 3000
+_ASK_AFTER_MS = 80
+
+Span = tuple[int, int]
+
+
+def merged(spans: list[Span], join_us: int = 0) -> list[Span]:
+    """Return sorted spans with overlapping ones, and ones less than `join_us` apart, joined."""
+    joined: list[Span] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1] + join_us:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        elif end > start:
+            joined.append((start, end))
+    return joined
+
+
+def span_at(spans: list[Span], at: int) -> Span | None:
+    """Return the span that covers `at`."""
+    place = bisect_right(spans, (at, 1 << 62)) - 1
+    return spans[place] if place >= 0 and spans[place][0] <= at < spans[place][1] else None
+
+
+def next_start(spans: list[Span], at: int) -> int | None:
+    """Return where the first span after `at` starts."""
+    place = bisect_left(spans, (at + 1, 0))
+    return spans[place][0] if place < len(spans) else None
+
+
+def previous_start(spans: list[Span], at: int) -> int | None:
+    """Return where the last span before `at` starts."""
+    place = bisect_left(spans, (at, 0)) - 1
+    return spans[place][0] if place >= 0 else None
+
+
+class SpanStore(QObject):
+    """Holds the spans of the shown cameras within the asked range."""
+
+    changed = Signal()
+
+    def __init__(self, engine: VideoEngine, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._engine = engine
+        self._cameras: tuple[SiteCamera, ...] = ()
+        self._range: Span = (0, 0)
+        self._known: dict[str, list[Span]] = {}
+        self._asked: dict[int, str] = {}
+        self.error = ""
+        engine.spans.connect(self._answered)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_ASK_AFTER_MS)
+        self._soon.timeout.connect(self._ask)
+        self._again = QTimer(self)
+        self._again.setInterval(REFRESH_MS)
+        self._again.timeout.connect(self._ask)
+
+    def watch(self, active: bool) -> None:
+        """Keep asking only while somebody looks."""
+        if active:
+            self._again.start()
+            self._soon.start()
+        else:
+            self._again.stop()
+
+    def want(self, cameras: tuple[SiteCamera, ...], start_us: int, end_us: int) -> None:
+        """Ask for this range (and as much on either side) of these cameras."""
+        margin_us = max(1_000_000, end_us - start_us)
+        if cameras == self._cameras and self._range[0] <= start_us and end_us <= self._range[1]:
+            wide = self._range[1] - self._range[0]
+            if wide <= 8 * max(1, end_us - start_us):
+                return
+        self._range = (max(0, start_us - margin_us), end_us + margin_us)
+        if cameras != self._cameras:
+            self._cameras = cameras
+            wanted = {camera.id for camera in cameras}
+            self._known = {camera: spans for camera, spans in self._known.items() if camera in wanted}
+            self.changed.emit()
+        self._soon.start()
+
+    def of(self, camera: str) -> list[Span]:
+        """The camera's spans, oldest first."""
+        return self._known.get(camera, [])
+
+    def of_all(self) -> list[Span]:
+        """When at least one camera is recorded."""
+        return merged([span for spans in self._known.values() for span in spans])
+
+    def known(self, camera: str) -> bool:
+        """Whether an answer for this camera came: else "nothing recorded" would be a guess."""
+        return camera in self._known
+
+    def _ask(self) -> None:
+        self._asked.clear()  # late answers to older questions are for another range
+        for camera in self._cameras:
+            number = self._engine.ask_spans(camera.recorder, camera.id, "primary", self._range)
+            self._asked[number] = camera.id
+
+    def _answered(self, answer: Spans) -> None:
+        camera = self._asked.pop(answer.id, None)
+        if camera is None:
+            return
+        self.error = answer.error
+        if answer.error:
+            self.changed.emit()
+            return
+        spans = [(span[0], span[1]) for span in answer.spans]
+        if self._known.get(camera) != spans:
+            self._known[camera] = spans
+            self.changed.emit()

@@ -1,0 +1,137 @@
+"""The row of controls below the timeline: play, step, speed, go to a time."""
+
+from PySide6.QtCore import QEvent, QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit, QSlider, QToolButton, QWidget
+
+from common.ui.icons import icon
+from common.ui.theme import set_role, tabular
+from common.ui.words import words
+from smartclient.playback.master import MasterClock
+from smartclient.video.clock import SPEEDS
+
+
+def speed_text(speed: float) -> str:
+    """Write a speed: "1x", "-32x", "1/4x"."""
+    sign = "−" if speed < 0 else ""
+    size = abs(speed)
+    return f"{sign}1/{round(1 / size)}x" if size < 1 else f"{sign}{size:g}x"
+
+
+class Transport(QWidget):
+    """Says what the operator wants; `show_clock` shows what is."""
+
+    toggled = Signal()
+    backward = Signal()
+    speed_chosen = Signal(float)
+    stepped = Signal(int)
+    sequence = Signal(int)
+    """+1: next recording, -1: previous."""
+    first = Signal()
+    live = Signal()
+    typed_time = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("transport")
+        set_role(self, "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._glyphs: dict[QToolButton, str] = {}
+        row = QHBoxLayout(self)
+        row.setContentsMargins(8, 4, 8, 8)
+        row.setSpacing(4)
+        self._button(row, "first", "start", "smart.to_first").clicked.connect(self.first)
+        self._button(row, "previous_recording", "home", "smart.previous_recording").clicked.connect(
+            lambda: self.sequence.emit(-1)
+        )
+        self._button(row, "step_back", "back", "smart.step_back").clicked.connect(lambda: self.stepped.emit(-1))
+        self.backward_button = self._button(row, "play_backward", "slower", "smart.play_backward")
+        self.backward_button.clicked.connect(self.backward)
+        self.play_button = self._button(row, "play", "play", "smart.play")
+        self.play_button.clicked.connect(self.toggled)
+        self._button(row, "step_forward", "next", "smart.step_forward").clicked.connect(lambda: self.stepped.emit(1))
+        self._button(row, "next_recording", "end", "smart.next_recording").clicked.connect(
+            lambda: self.sequence.emit(1)
+        )
+        row.addSpacing(12)
+        speed_label = QLabel(words("smart.speed"))
+        set_role(speed_label, "muted")
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setObjectName("speed_slider")
+        self.slider.setRange(0, len(SPEEDS) - 1)
+        self.slider.setPageStep(1)
+        self.slider.setFixedWidth(140)
+        self.slider.setAccessibleName(words("smart.speed"))
+        self.slider.setToolTip(words("smart.speed_hint"))
+        self.slider.valueChanged.connect(lambda place: self.speed_chosen.emit(SPEEDS[place]))
+        self.speed = QComboBox()
+        self.speed.setObjectName("speed")
+        self.speed.setAccessibleName(words("smart.speed"))
+        self.speed.setToolTip(words("smart.speed_hint"))
+        self.speed.setFixedWidth(84)
+        for value in SPEEDS:
+            self.speed.addItem(speed_text(value), value)
+        self.speed.activated.connect(lambda place: self.speed_chosen.emit(SPEEDS[place]))
+        row.addWidget(speed_label)
+        row.addWidget(self.slider)
+        row.addWidget(self.speed)
+        row.addSpacing(12)
+        self.skip_gaps = QCheckBox(words("smart.skip_gaps"))
+        self.skip_gaps.setObjectName("skip_gaps")
+        self.skip_gaps.setToolTip(words("smart.skip_gaps_hint"))
+        row.addWidget(self.skip_gaps)
+        row.addStretch(1)
+        self.error = QLabel()
+        self.error.setObjectName("go_to_error")
+        set_role(self.error, "field_error")
+        row.addWidget(self.error)
+        self.go_to = QLineEdit()
+        self.go_to.setObjectName("go_to")
+        self.go_to.setFont(tabular(self.go_to.font()))
+        self.go_to.setPlaceholderText(words("smart.go_to"))
+        self.go_to.setAccessibleName(words("smart.go_to"))
+        self.go_to.setToolTip(words("smart.go_to_hint"))
+        self.go_to.setFixedWidth(190)
+        self.go_to.returnPressed.connect(lambda: self.typed_time.emit(self.go_to.text()))
+        self.go_to.textEdited.connect(lambda _: self.error.clear())
+        row.addWidget(self.go_to)
+        self.live_button = self._button(row, "back_to_live", "live", "smart.back_to_live")
+        self.live_button.setText(words("smart.live"))
+        self.live_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.live_button.clicked.connect(self.live)
+        self._paint_icons()
+
+    def show_clock(self, master: MasterClock) -> None:
+        """Show speed and whether it plays."""
+        forward = master.playing and master.speed > 0
+        self._glyphs[self.play_button] = "pause" if forward else "play"
+        self.play_button.setToolTip(words("smart.pause" if forward else "smart.play"))
+        self.play_button.setAccessibleName(self.play_button.toolTip())
+        place = min(range(len(SPEEDS)), key=lambda place: abs(SPEEDS[place] - master.speed))
+        with QSignalBlocker(self.slider), QSignalBlocker(self.speed):
+            self.slider.setValue(place)
+            self.speed.setCurrentIndex(place)
+        self._paint_icons()
+
+    def say_wrong_time(self, said: str) -> None:
+        """Show why a typed time cannot be used."""
+        self.error.setText(said)
+        self.go_to.setFocus()
+        self.go_to.selectAll()
+
+    def _button(self, row: QHBoxLayout, name: str, glyph: str, key: str) -> QToolButton:
+        button = QToolButton()
+        button.setObjectName(name)
+        button.setToolTip(words(key))
+        button.setAccessibleName(words(key))
+        self._glyphs[button] = glyph
+        row.addWidget(button)
+        return button
+
+    def _paint_icons(self) -> None:
+        for button, glyph in self._glyphs.items():
+            button.setIcon(icon(glyph, "text"))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "live_button"):
+            self._paint_icons()
