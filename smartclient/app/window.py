@@ -135,6 +135,7 @@ class SmartClientWindow(QMainWindow):
             button = _flat_button(f"layout_{columns}", words("smart.layout_hint", n=columns))
             button.setText(f"{columns}×{columns}")
             button.setCheckable(True)
+            set_role(button, "")  # a flat one would not show that it is checked
             self._layouts.addButton(button, columns)
             row.addWidget(button)
         row.addSpacing(8)

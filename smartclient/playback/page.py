@@ -89,7 +89,7 @@ class PlaybackPage(QWidget):
         """The tab is opened: begin a little before now, unless it was somewhere already."""
         if self.master.clock.at_us == 0:
             at = UtcUs(self.now_us() - _LOOK_BACK_US)
-            self.timeline.show_range(at, _FIRST_RANGE_US)
+            self.timeline.show_range(UtcUs(at - _FIRST_RANGE_US * 4 // 10), _FIRST_RANGE_US)
             self.master.seek(at)
         self.spans.watch(True)
         self._tick.start()

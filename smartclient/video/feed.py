@@ -67,7 +67,6 @@ class TileFeed(QObject):
         self._slot, self._descriptor = SlotReader.create(self._needed_bytes())
         self._number = 0
         self._image: QImage | None = None
-        self._own = False  # the image is a copy of ours, not shared memory
 
     def _needed_bytes(self) -> int:
         return min(MOST_PICTURE_BYTES, self._box_px[0] * self._box_px[1] * 4)
@@ -90,7 +89,6 @@ class TileFeed(QObject):
         fits = needed <= capacity <= 4 * max(needed, 1 << 20)
         descriptor = None
         if not fits:
-            self._keep_a_copy()
             self._slot.close()
             os.close(self._descriptor)
             self._slot, self._descriptor = SlotReader.create(needed)
@@ -111,29 +109,19 @@ class TileFeed(QObject):
             taken = self._slot.take()
             if taken is not None:
                 info, pixels = taken
-                self._drop_image()
                 self.info = info
                 self._number = info.number
                 stride_bytes = info.width_px * 4
                 self._image = QImage(pixels, info.width_px, info.height_px, stride_bytes, QImage.Format.Format_RGB32)
-                self._own = False
         return self._image
 
     def close(self) -> None:
-        """Stop, and give the memory back. The last image is kept as a copy until this object goes."""
+        """Stop, and give the memory back as soon as nobody holds its last picture."""
         self._send(control.CloseTile(self.tile), None)
-        self._keep_a_copy()
+        self._image = None
         self._slot.close()
         os.close(self._descriptor)
         self._closed(self)
-
-    def _keep_a_copy(self) -> None:
-        if self._image is not None and not self._own:
-            self._image = self._image.copy()
-            self._own = True
-
-    def _drop_image(self) -> None:
-        self._image = None
 
     # from the engine
 

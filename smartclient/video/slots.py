@@ -8,6 +8,7 @@ Layout, all words i64 in the machine's byte order: word 0 magic, 1 published = c
 (-1: none), 3 bytes of one buffer; buffer headers of 10 words at word 8, 18, 28; pictures (BGRA) from byte 4096 on.
 """
 
+import contextlib
 import mmap
 import os
 import time
@@ -76,10 +77,11 @@ class _Slot:
         self._words = self._bytes[:_PICTURES_AT_BYTES].cast("q")
 
     def close(self) -> None:
-        """Unmap. Pictures handed out must not be used any more."""
+        """Unmap; a picture that is still held keeps the memory until it goes."""
         self._words.release()
         self._bytes.release()
-        self._map.close()
+        with contextlib.suppress(BufferError):  # then the last view unmaps it
+            self._map.close()
 
     @property
     def capacity_bytes(self) -> int:

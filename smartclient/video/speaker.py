@@ -9,7 +9,7 @@ from common.media.decoding import PCM_CHANNELS, PCM_FRAME_BYTES, PCM_RATE_HZ
 from smartclient.video.audio_ring import RingReader, new_ring
 
 try:
-    from PySide6.QtMultimedia import QAudio, QAudioFormat, QAudioSink, QMediaDevices
+    from PySide6.QtMultimedia import QAudioFormat, QAudioSink, QMediaDevices, QtAudio
 except ImportError as missing:  # its system library (libpulse) is not installed: everything else works
     _MISSING = str(missing)
 else:
@@ -47,7 +47,7 @@ class _Player(QObject):
         self._sink = QAudioSink(output, layout, self)
         self._sink.setBufferSize(_SINK_BYTES)
         self._device = self._sink.start()
-        if self._sink.state() == QAudio.State.StoppedState:
+        if self._sink.state() == QtAudio.State.StoppedState:
             self.failed.emit("no_device")
             return
         self._timer = QTimer(self)
