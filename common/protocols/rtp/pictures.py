@@ -1,0 +1,136 @@
+"""Puts NAL units together into pictures: what H.264 and H.265 over RTP have in common.
+
+A picture ends at the RTP marker, or where the time changes when a camera forgets it. A camera that sets the marker on
+every slice is recognised by a slice that continues the picture just sent; from then on only the time counts.
+"""
+
+from struct import pack_into
+
+from common.media.access_unit import CodecConfig
+from common.protocols.rtp.decoding_order import DecodingOrder
+from common.protocols.rtp.units import MediaUnit, UnitSink, Unwrapper
+
+_MOST_SETS_BYTES = 65_536
+_MOST_SET_BYTES = 8192
+_LENGTH = b"\0\0\0\0"
+
+
+class PictureAssembler:
+    """Base of the two video formats. A format fills `_picture` and says what the NAL units are."""
+
+    def __init__(self, sink: UnitSink) -> None:
+        self._sink = sink
+        self._picture = bytearray()
+        self._timestamp: int | None = None
+        self._sent_timestamp: int | None = None
+        self._has_slice = False
+        self._keyframe = False
+        self._disposable = True
+        self._unit_damaged = False
+        self._chain_damaged = True  # until the first keyframe, as pictures refer to what we never saw
+        self._nal_at = -1  # where the fragmented NAL unit's length goes; -1 when none is open
+        self._trust_marker = True
+        self._time = Unwrapper()
+        self._order = DecodingOrder()
+        self._sets: dict[tuple[int, int], bytes] = {}
+        self._sets_changed = False
+        self._config: CodecConfig | None = None
+
+    def lost(self) -> None:
+        """See Depacketizer.lost."""
+        self._unit_damaged = True
+        if self._nal_at >= 0:
+            del self._picture[self._nal_at :]
+            self._nal_at = -1
+
+    def restarted(self) -> None:
+        """See Depacketizer.restarted."""
+        self._clear()
+        self._timestamp = self._sent_timestamp = None
+        self._chain_damaged = True
+        self._time = Unwrapper()
+        self._order.restart()
+
+    def ticks_of(self, timestamp: int) -> int:
+        """See Depacketizer.ticks_of."""
+        return self._time.peek(timestamp)
+
+    def _turn(self, timestamp: int) -> None:
+        """Another time begins: send the picture before it if its marker did not come."""
+        if self._has_slice:
+            if self._trust_marker and self._nal_at >= 0:
+                self.lost()
+            self._send()
+        self._timestamp = timestamp
+
+    def _open_nal(self) -> None:
+        if self._nal_at >= 0:  # the end of the one before never came
+            self.lost()
+        self._nal_at = len(self._picture)
+        self._picture += _LENGTH
+
+    def _close_nal(self) -> None:
+        at = self._nal_at
+        self._nal_at = -1
+        pack_into(">I", self._picture, at, len(self._picture) - at - 4)
+
+    def _overflow(self) -> None:
+        """The unit is larger than any picture: drop it."""
+        self._picture.clear()
+        self._nal_at = -1
+        self._unit_damaged = True
+
+    def _store_set(self, kind: int, number: int, nal: bytes) -> bool:
+        """Remember a parameter set; True when it is new or different."""
+        if self._sets.get((kind, number)) == nal or len(nal) > _MOST_SET_BYTES:
+            return False
+        if sum(map(len, self._sets.values())) + len(nal) > _MOST_SETS_BYTES:
+            self._sets = {key: value for key, value in self._sets.items() if key[0] < kind}
+        self._sets[kind, number] = nal
+        self._sets_changed = True
+        return True
+
+    def _sets_of(self, kind: int) -> list[bytes]:
+        return [nal for key, nal in sorted(self._sets.items()) if key[0] == kind]
+
+    def _make_config(self) -> CodecConfig | None:
+        """Return the configuration of the parameter sets known, None while some are missing."""
+        raise NotImplementedError
+
+    def announce(self) -> None:
+        """Tell the sink a changed configuration."""
+        self._sets_changed = False
+        config = self._make_config()
+        if config is not None and config != self._config:
+            self._config = config
+            self._sink.config(config)
+
+    def _send(self) -> None:
+        """Hand on the picture."""
+        if self._sets_changed:
+            self.announce()
+        timestamp = self._timestamp
+        assert timestamp is not None
+        if self._keyframe:
+            self._chain_damaged = self._unit_damaged
+        elif self._unit_damaged and not self._disposable:
+            self._chain_damaged = True
+        pts = self._time.ticks(timestamp)
+        unit = MediaUnit(
+            bytes(self._picture),
+            pts,
+            self._order.dts(pts),
+            self._keyframe,
+            self._disposable,
+            self._chain_damaged or self._unit_damaged,
+        )
+        self._sent_timestamp = timestamp
+        self._clear()
+        if self._config is not None:
+            self._sink.unit(unit)
+
+    def _clear(self) -> None:
+        self._picture.clear()
+        self._nal_at = -1
+        self._has_slice = self._keyframe = self._unit_damaged = False
+        self._disposable = True

@@ -1,0 +1,34 @@
+"""Which driver speaks to a device: chosen by the scheme of its address."""
+
+from urllib.parse import urlsplit
+
+from common.foundation.errors import DeviceRefused
+from server.recording.drivers import simulator
+from server.recording.drivers.contract import DeviceAddress, Driver
+from server.recording.drivers.libav import LibavDriver
+from server.recording.drivers.rtsp import RtspDriver
+from server.recording.drivers.simulator import SimulatorDriver
+
+
+class AddressWrong(DeviceRefused):
+    """An address that names nothing we could connect to."""
+
+    message_key = "driver.address_wrong"
+
+
+def driver_for(address: DeviceAddress) -> Driver:
+    """Return a driver for `address`; raises AddressWrong when its URL is none."""
+    if address.url.startswith(simulator.SCHEME):
+        return SimulatorDriver()
+    try:
+        parts = urlsplit(address.url)
+        port = parts.port
+    except ValueError as broken:
+        raise AddressWrong(f"the address cannot be read: {broken}", camera=address.name) from None
+    if parts.scheme.lower() in ("rtsp", "rtsps"):
+        if not parts.hostname or port == 0:
+            raise AddressWrong("the address names no host", camera=address.name)
+        return RtspDriver()
+    if not address.url.strip():
+        raise AddressWrong("the address is empty", camera=address.name)
+    return LibavDriver()
