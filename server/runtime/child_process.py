@@ -37,6 +37,7 @@ class DaemonCommand:
     """How a daemon is started. `lock_fd` is the data folder's lock, which it inherits; `stop_s`: time to end in."""
 
     name: str
+    module: str
     data: Path
     config: Path | None
     environ: Mapping[str, str]
@@ -47,7 +48,7 @@ class DaemonCommand:
     def arguments(self, ready_fd: int) -> list[str]:
         config = ["--config", str(self.config)] if self.config else []
         return [
-            *(sys.executable, "-m", f"server.{self.name}"),
+            *(sys.executable, "-m", self.module),
             *("--data", str(self.data), "--ready-fd", str(ready_fd)),
             *config,
         ]

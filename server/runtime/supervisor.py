@@ -25,13 +25,14 @@ _PORT_KEYS: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """What `vedette-server run` was asked for. `environ` is what daemons inherit."""
+    """What `vedette-server run` was asked for. `environ` is what daemons inherit; they are modules of `package`."""
 
     daemons: Sequence[str]
     data: Path
     config: Path | None
     port_offset: int
     environ: Mapping[str, str]
+    package: str = "server"
 
 
 class RunningServers:
@@ -75,7 +76,9 @@ async def running_servers(plan: RunPlan, clock: Clock) -> AsyncIterator[RunningS
             async with asyncio.TaskGroup() as tasks:
                 for name in (name for name in TABLES if name in plan.daemons):
                     stop_s = STOP_S.get(name, 10.0)
-                    command = DaemonCommand(name, plan.data, plan.config, plan.environ, lock_fd, stop_s)
+                    command = DaemonCommand(
+                        name, f"{plan.package}.{name}", plan.data, plan.config, plan.environ, lock_fd, stop_s
+                    )
                     child = ChildProcess(command, clock, dict(told.get(name, {})))
                     if name == "recording" and "management" in children:
                         child.environ |= _where_management_is(

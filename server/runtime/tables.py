@@ -94,5 +94,5 @@ def check_ports(ports: Sequence[Port]) -> None:
                 ) from None
             except OSError as failed:
                 if failed.errno == errno.EADDRINUSE:
-                    raise PortTaken(str(failed), port=port.number, daemon=port.daemon, key=port.key) from None
+                    raise PortTaken(str(failed), port=port.number, daemon=port.daemon, setting=port.key) from None
                 raise SettingsError(f"[{port.daemon}] cannot listen on {port.address}: {failed.strerror}") from None

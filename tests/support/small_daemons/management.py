@@ -1,0 +1,9 @@
+"""`python -m tests.support.small_daemons.management`."""
+
+from functools import partial
+
+from server.runtime.daemon import run_daemon
+from tests.support.small_daemons import live
+
+if __name__ == "__main__":
+    run_daemon("management", partial(live, key="https"))
