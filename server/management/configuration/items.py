@@ -138,9 +138,7 @@ class Items:
         expected_version: int | None = None,
     ) -> Stored[AnyItem]:
         """Set any declared properties, read-only ones as well: for the server's own use."""
-        row = self._row(session, model, identifier)
-        if expected_version is not None and expected_version != row.version:
-            raise VersionConflict(f"{model.kind.plural}/{identifier} is at version {row.version}", item=identifier)
+        row = self.check_version(session, model, identifier, expected_version)
         before = _known(model, row)
         old_secrets = self.secrets_of(row)
         item = validated(model, {**before, **old_secrets, **changes})
@@ -153,6 +151,15 @@ class Items:
             session.flush()
             configuration_changed(session)
         return _stored(model, row)
+
+    def check_version(
+        self, session: Session, model: type[Item], identifier: str, expected_version: int | None
+    ) -> ItemRow:
+        """Return an item's row; raise NoSuchItem, or VersionConflict when it is not at the expected version."""
+        row = self._row(session, model, identifier)
+        if expected_version is not None and expected_version != row.version:
+            raise VersionConflict(f"{model.kind.plural}/{identifier} is at version {row.version}", item=identifier)
+        return row
 
     def delete(self, session: Session, model: type[Item], identifier: str) -> None:
         """Remove an item and all below it; raise NoSuchItem."""

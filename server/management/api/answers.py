@@ -1,0 +1,164 @@
+"""What answers look like: compact JSON, failures in the error envelope, request bodies within limits."""
+
+import json
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from common.foundation.catalog import explain
+from common.foundation.errors import NotPermitted, NotSignedIn, StorageError, VmsError
+from common.model.item import problems_of
+from common.net.certificates import BadCertificate
+from server.management.api.tasks import TooManyTasks
+from server.management.configuration.items import InvalidProperties, NoSuchItem, VersionConflict
+from server.management.identity.accounts import LastAdministrator
+from server.management.identity.sessions import GrantRefused
+
+AnyMessage = TypeVar("AnyMessage", bound=BaseModel)
+
+log = logging.getLogger(__name__)
+
+MOST_BODY_BYTES = 1024 * 1024
+_NO_PERMISSION = "You do not have sufficient permissions to complete the operation."
+
+
+class UnknownResource(VmsError):
+    """No such path."""
+
+    message_key = "error.unknown_resource"
+
+
+class BadRequest(VmsError):
+    """A request that we cannot make sense of."""
+
+    message_key = "error.bad_request"
+
+
+class BodyTooLarge(BadRequest):
+    """More than any request of ours needs."""
+
+
+class WrongMethod(BadRequest):
+    """The resource is there, but not for this."""
+
+
+def failure(status: int, rows: Mapping[str, str], text_id: str = "") -> JSONResponse:
+    """Return the error envelope; `rows` are texts by property, "" for none."""
+    details: list[dict[str, str]] = []
+    for name, text in rows.items():
+        detail = {"errorText": text}
+        if text_id:
+            detail["errorTextId"] = text_id
+        if name:
+            detail["propertyName"] = name
+        details.append(detail)
+    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
+    return JSONResponse({"error": {"httpCode": status, "details": details}}, status, headers)
+
+
+def failed(error: VmsError) -> Response:
+    """Return what a failure means to a client."""
+    match error:
+        case GrantRefused():
+            body = {"error": error.error, "error_description": error.description, "error_code": error.code}
+            return JSONResponse(body, HTTPStatus.BAD_REQUEST)
+        case InvalidProperties():
+            return failure(HTTPStatus.BAD_REQUEST, error.problems)
+        case NotSignedIn():
+            return failure(HTTPStatus.UNAUTHORIZED, {"": f"Token validation failed: {error}."})
+        case NotPermitted():
+            text = _NO_PERMISSION if not str(error) else f"{_NO_PERMISSION} ({error})"
+            return failure(HTTPStatus.FORBIDDEN, {"": text}, "VMO61008")
+        case NoSuchItem():
+            return failure(HTTPStatus.NOT_FOUND, {"": f"Item not found. {error}"}, "VMO61008")
+        case UnknownResource():
+            return failure(HTTPStatus.NOT_FOUND, {"": f"Unknown resource: {error}"})
+        case VersionConflict():
+            return failure(HTTPStatus.PRECONDITION_FAILED, {"": explain(error)})
+        case WrongMethod():
+            return failure(HTTPStatus.METHOD_NOT_ALLOWED, {"": str(error)})
+        case BodyTooLarge():
+            return failure(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"": str(error)})
+        case LastAdministrator():
+            return failure(HTTPStatus.BAD_REQUEST, {"": explain(error)})
+        case BadRequest() | BadCertificate():
+            return failure(HTTPStatus.BAD_REQUEST, {"": str(error)})
+        case TooManyTasks() | StorageError():
+            log.error("request failed", extra={"cause": str(error)})
+            return failure(HTTPStatus.SERVICE_UNAVAILABLE, {"": explain(error)})
+        case _:
+            log.error("request failed", extra={"cause": str(error)})
+            return failure(HTTPStatus.INTERNAL_SERVER_ERROR, {"": explain(error)})
+
+
+async def on_vms_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, VmsError)
+    return failed(error)
+
+
+async def on_database_error(_request: Request, error: Exception) -> Response:
+    log.error("configuration database failed", exc_info=error)
+    text = "The configuration database did not answer; nothing was changed. Look at disk space and at the server's log."
+    return failure(HTTPStatus.SERVICE_UNAVAILABLE, {"": text})
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return failed(UnknownResource(str(request.scope.get("vedette.path", ""))))
+    return failure(error.status_code, {"": error.detail})
+
+
+async def on_bug(_request: Request, _error: Exception) -> Response:
+    text = "The server made a mistake and has written it to its log; nothing was changed. Please report it."
+    return failure(HTTPStatus.INTERNAL_SERVER_ERROR, {"": text})
+
+
+HANDLERS = {
+    VmsError: on_vms_error,
+    SQLAlchemyError: on_database_error,
+    HTTPException: on_http_error,
+    Exception: on_bug,
+}
+
+
+async def read_body(request: Request) -> bytes:
+    """Return the body; raise BodyTooLarge, or BadRequest when the client went away."""
+    body = bytearray()
+    try:
+        async for block in request.stream():
+            body += block
+            if len(body) > MOST_BODY_BYTES:
+                raise BodyTooLarge(f"The request is larger than {MOST_BODY_BYTES} bytes.")
+    except ClientDisconnect as error:
+        raise BadRequest("The request was broken off.") from error
+    return bytes(body)
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """Return the body's JSON object ({} for none); raise BadRequest."""
+    body = await read_body(request)
+    if not body.strip():
+        return {}
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("The request is not valid JSON.") from error
+    if not isinstance(value, dict):
+        raise BadRequest("The request is not a JSON object.")
+    return value
+
+
+def read_message(model: type[AnyMessage], body: bytes) -> AnyMessage:
+    """Return a message of `common.api`; raise InvalidProperties."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise InvalidProperties(problems_of(error)) from error

@@ -1,0 +1,30 @@
+"""The whole HTTP interface of the management server."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from server.management.api import idp, internal, rest, well_known
+from server.management.api.answers import HANDLERS
+from server.management.api.plain_paths import PlainPaths
+from server.management.services import Services
+
+
+def application(services: Services) -> FastAPI:
+    """Return the ASGI application."""
+    handlers: dict[Any, Any] = dict(HANDLERS)
+    app = FastAPI(
+        title="Vedette management",
+        exception_handlers=handlers,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.add_middleware(PlainPaths)
+    for prefix in idp.PREFIXES:
+        app.include_router(idp.router(services), prefix=prefix)
+    app.include_router(well_known.router(services))
+    app.include_router(internal.router(services))
+    app.include_router(rest.router(services))
+    return app

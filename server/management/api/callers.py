@@ -1,0 +1,47 @@
+"""Who calls, and whether they may."""
+
+import logging
+
+from starlette.requests import Request
+
+from common.foundation.errors import NotPermitted, NotSignedIn
+from common.net.tokens import ADMINISTRATORS, OPERATORS, RECORDERS, Principal
+from server.management.services import Services
+
+audit = logging.getLogger("server.management.audit")
+
+
+async def caller(services: Services, request: Request) -> Principal:
+    """Return who sends a request; raise NotSignedIn."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise NotSignedIn("there is no bearer token")
+    return await services.database_pool.run(_principal, services, token.strip())
+
+
+def _principal(services: Services, token: str) -> Principal:
+    with services.database.read() as session:
+        return services.sessions.principal(session, token)
+
+
+def need_reader(principal: Principal, resource: str) -> None:
+    """Operators and administrators read; users and roles are for administrators."""
+    allowed = {ADMINISTRATORS} if resource in ("basicUsers", "roles") else {ADMINISTRATORS, OPERATORS}
+    if not allowed & principal.roles:
+        _refuse(principal, f"read {resource}")
+
+
+def need_administrator(principal: Principal, what: str) -> None:
+    if not principal.is_administrator:
+        _refuse(principal, what)
+
+
+def need_recorder(principal: Principal, recorder_id: str) -> None:
+    """Only the recorder itself, with its own token."""
+    if RECORDERS not in principal.roles or principal.user_id != recorder_id.lower():
+        _refuse(principal, f"act as recorder {recorder_id}")
+
+
+def _refuse(principal: Principal, what: str) -> None:
+    audit.warning("refused", extra={"user": principal.name, "user_id": principal.user_id, "what": what})
+    raise NotPermitted("")

@@ -1,0 +1,88 @@
+"""Creating, changing and removing items, with what a kind needs beside its row: accounts, addresses, tokens."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from common.model.devices import Hardware
+from common.model.item import Item
+from common.model.servers import RecordingServer
+from common.model.users import BasicUser
+from server.management.api.answers import WrongMethod
+from server.management.api.envelope import Envelope
+from server.management.configuration.hardware import dialled_changes
+from server.management.configuration.items import NOT_STORED, InvalidProperties, Stored
+from server.management.identity.accounts import name_key, user_from
+from server.management.identity.revocations import revoke_user
+from server.management.services import Services
+
+
+async def created(services: Services, model: type[Item], body: dict[str, Any], _parent_id: str) -> dict[str, Any]:
+    """Create an item of a creatable kind and return it as shown; raise InvalidProperties."""
+    if model is not BasicUser:
+        raise WrongMethod(f"{model.kind.plural} cannot be created here.")
+    given = {name: value for name, value in body.items() if name not in NOT_STORED}
+    user = user_from(given)
+    password = services.accounts.check_password(given.get("password"), user.name)
+    password_hash = await services.password_pool.run(services.passwords.hash, password)
+    return await services.database_pool.run(_create_user, services, user, password_hash)
+
+
+async def changed(
+    services: Services, model: type[Item], identifier: str, body: dict[str, Any], version: int | None
+) -> dict[str, Any]:
+    """Change an item and return it as shown; raise NoSuchItem, VersionConflict, InvalidProperties."""
+    if model is not BasicUser or "password" not in body:
+        return await services.database_pool.run(_change, services, model, identifier, body, version)
+    password = services.accounts.check_password(body["password"], str(body.get("name", "")))
+    rest = {name: value for name, value in body.items() if name != "password"}
+    password_hash = await services.password_pool.run(services.passwords.hash, password)
+    return await services.database_pool.run(
+        _change, services, model, identifier, rest, version, password_hash=password_hash
+    )
+
+
+def deleted(services: Services, model: type[Item], identifier: str, version: int | None) -> None:
+    """Remove an item and all below it; raise NoSuchItem, VersionConflict, LastAdministrator."""
+    with services.database.write() as session:
+        services.items.check_version(session, model, identifier, version)
+        if model is BasicUser:
+            services.accounts.delete(session, identifier)
+            return
+        if model is RecordingServer:
+            revoke_user(session, identifier)
+            services.statuses.forget(identifier)
+        services.items.delete(session, model, identifier)
+
+
+def _create_user(services: Services, user: BasicUser, password_hash: str) -> dict[str, Any]:
+    with services.database.write() as session:
+        stored = services.accounts.create(session, user, password_hash, services.site_id)
+        return _shown(services, session, stored)
+
+
+def _change(
+    services: Services,
+    model: type[Item],
+    identifier: str,
+    body: dict[str, Any],
+    version: int | None,
+    *,
+    password_hash: str = "",
+) -> dict[str, Any]:
+    with services.database.write() as session:
+        changes = dialled_changes(session, services.items, identifier, body) if model is Hardware else body
+        if model is BasicUser and body.get("status") == "LockedOutBySystem":
+            raise InvalidProperties({"status": "Only the server locks accounts in this way."})
+        stored = services.items.change(session, model, identifier, changes, version)
+        if isinstance(stored.item, BasicUser):
+            services.accounts.renamed(session, services.items.get(session, BasicUser, identifier))
+            if password_hash:
+                services.accounts.set_password(session, stored.id, password_hash)
+            if body.get("status") == "Enabled" or password_hash:
+                services.lockout.succeeded(name_key(stored.item.name))
+        return _shown(services, session, services.items.get(session, model, identifier))
+
+
+def _shown(services: Services, session: Session, stored: Stored[Any]) -> dict[str, Any]:
+    return Envelope(session, services.items, services.statuses, "").item(stored)

@@ -1,0 +1,157 @@
+"""`/api/rest/v1`: every declared kind of item, generically; shapes as existing integrations expect them."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter
+from sqlalchemy.orm import Session
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from common.model.item import Item
+from common.net.tokens import Principal
+from server.management.api import rest_tasks
+from server.management.api.answers import UnknownResource, WrongMethod, failed, read_object
+from server.management.api.callers import caller, need_administrator, need_reader
+from server.management.api.changing import changed, created, deleted
+from server.management.api.envelope import Envelope, definitions, model_of, resources
+from server.management.api.query import ListQuery, read_query
+from server.management.configuration.items import NOT_STORED, VersionConflict
+from server.management.services import Services
+
+audit = logging.getLogger("server.management.audit")
+
+ROOT = "/api/rest/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a path names: a list (`identifier` empty) or an item, the list perhaps below a parent."""
+
+    model: type[Item]
+    identifier: str = ""
+    parent: type[Item] | None = None
+    parent_id: str = ""
+
+
+def router(services: Services) -> APIRouter:
+    """Return the routes below the root."""
+    routes = APIRouter(prefix=ROOT)
+
+    @routes.api_route("/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    async def resource(path: str, request: Request) -> Response:
+        principal = await caller(services, request)
+        segments = str(request.scope["vedette.path"])[len(ROOT) :].strip("/").split("/")
+        if segments[0].lower() == "tasks":
+            return await rest_tasks.tasks(services, principal, segments[1:], request)
+        if len(segments) == 3 and segments[0].lower() == "roles" and segments[2].lower() == "users":
+            return await rest_tasks.role_users(services, principal, segments[1].lower(), request)
+        target = parse(segments)
+        names = frozenset(each.wire_name for each in target.model.properties()) | NOT_STORED
+        query = read_query(request.query_params.multi_items(), names)
+        match request.method:
+            case "GET":
+                need_reader(principal, target.model.kind.plural)
+                viewer_host = request.url.hostname or ""
+                answer = await services.database_pool.run(_get, services, target, query, viewer_host)
+                headers = {"ETag": f'"{answer["data"]["etag"]}"'} if "data" in answer else None
+                return JSONResponse(answer, HTTPStatus.OK, headers)
+            case "POST" if query.task:
+                need_administrator(principal, f"task {query.task} of {target.model.kind.plural}")
+                body = await read_object(request)
+                return await rest_tasks.start(
+                    services, principal, target.model, target.identifier, name=query.task, body=body
+                )
+            case method:
+                need_administrator(principal, f"{method} {'/'.join(segments)}"[:200])
+                return await _write(services, principal, target, request)
+
+    return routes
+
+
+def parse(segments: list[str]) -> Target:
+    """Make sense of a path; raise UnknownResource."""
+    models = [model_of(name) for name in segments[::2]]
+    if len(segments) > 3 or not all(segments):
+        raise UnknownResource("/".join(segments)[:200])
+    for name, model in zip(segments[::2], models, strict=True):
+        if model is None:
+            raise UnknownResource(name[:200])
+    first, below = models[0], models[1] if len(models) > 1 else None
+    assert first is not None
+    if below is not None:
+        if below.kind.parent != first.kind.plural:
+            raise UnknownResource(f"{segments[0]}/{segments[2]}"[:200])
+        return Target(below, parent=first, parent_id=segments[1].lower())
+    return Target(first, segments[1].lower() if len(segments) > 1 else "")
+
+
+def _get(services: Services, target: Target, query: ListQuery, viewer_host: str) -> dict[str, Any]:
+    with services.database.read() as session:
+        answer: dict[str, Any] = {}
+        if not query.has("noData"):
+            answer = _data(services, session, target, query, viewer_host)
+    kind = target.model.kind
+    if query.has("tasks"):
+        answer["tasks"] = [{"id": name, "displayName": name} for name in kind.tasks]
+    if query.has("resources"):
+        answer["resources"] = resources(target.model)
+    if query.has("definitions"):
+        answer["definitions"] = definitions(target.model)
+    return answer
+
+
+def _data(services: Services, session: Session, target: Target, query: ListQuery, viewer_host: str) -> dict[str, Any]:
+    envelope = Envelope(session, services.items, services.statuses, viewer_host)
+    if target.identifier:
+        stored = services.items.get(session, target.model, target.identifier)
+        return {"data": envelope.item(stored, query.include)}
+    parent_id = None
+    if target.parent is not None:
+        parent_id = services.items.get(session, target.parent, target.parent_id).id
+    found = services.items.list(session, target.model, parent_id)
+    return {"array": query.page_of([envelope.item(each, query.include) for each in found])}
+
+
+async def _write(services: Services, principal: Principal, target: Target, request: Request) -> Response:
+    kind = target.model.kind
+    match request.method, bool(target.identifier):
+        case "POST", False if kind.creatable:
+            body = await read_object(request)
+            stored = await created(services, target.model, body, target.parent_id)
+            _audit("created", principal, target.model, stored["id"], body)
+            path = {"type": kind.plural, "id": stored["id"]}
+            return JSONResponse({"result": {**stored, "state": "Success", "path": path}}, HTTPStatus.CREATED)
+        case (("PUT" | "PATCH"), True) if kind.changeable:
+            body = await read_object(request)
+            version = expected_version(request)
+            stored = await changed(services, target.model, target.identifier, body, version)
+            _audit("changed", principal, target.model, target.identifier, body)
+            return JSONResponse({"data": stored}, HTTPStatus.OK, {"ETag": f'"{stored["etag"]}"'})
+        case "DELETE", True if kind.deletable:
+            await services.database_pool.run(
+                deleted, services, target.model, target.identifier, expected_version(request)
+            )
+            _audit("deleted", principal, target.model, target.identifier, {})
+            return JSONResponse({"state": "Success"})
+        case method, _:
+            return failed(WrongMethod(f"{kind.plural} do not support {method} here."))
+
+
+def expected_version(request: Request) -> int | None:
+    """Return what `If-Match` asks for (RFC 9110, 13.1.1); raise VersionConflict when it can match nothing."""
+    text = request.headers.get("if-match", "").strip()
+    if text in ("", "*"):
+        return None
+    plain = text.removeprefix("W/").strip('"')
+    if not (plain.isascii() and plain.isdigit() and len(plain) < 19):
+        raise VersionConflict(f"If-Match: {text[:80]}")
+    return int(plain)
+
+
+def _audit(what: str, who: Principal, model: type[Item], identifier: str, body: Mapping[str, object]) -> None:
+    fields = {"user": who.name, "user_id": who.user_id, "item": f"{model.kind.plural}/{identifier}"}
+    audit.info("configuration %s", what, extra={**fields, "properties": sorted(body)})

@@ -1,0 +1,234 @@
+"""Puts the management server's parts together and runs them."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.foundation.clock import Clock
+from common.foundation.errors import SettingsError, VmsError
+from common.foundation.pools import BoundedPool
+from common.model.users import ADMINISTRATORS_ROLE_ID
+from common.net.certificates import fingerprint
+from common.net.discovery import announced
+from server.management.api.application import application
+from server.management.api.failures import task_failure
+from server.management.api.tasks import LongTasks
+from server.management.configuration.changes import ConfigurationChanges
+from server.management.configuration.items import Items
+from server.management.configuration.recorder_feed import RecorderFeed
+from server.management.database.sealing import Seal
+from server.management.database.store import Database
+from server.management.identity.accounts import Accounts
+from server.management.identity.first_start import FirstAdministrator, prepare_site
+from server.management.identity.lockout import Lockout
+from server.management.identity.passwords import Passwords
+from server.management.identity.sessions import Sessions
+from server.management.identity.signing import SigningKeys
+from server.management.listening import HttpsServer, bound_socket, shown_host
+from server.management.registration.certificates import CHECK_EVERY_S, SiteCertificates, own_addresses
+from server.management.registration.enrolment import Enrolment
+from server.management.registration.statuses import RecorderStatuses
+from server.management.services import Services
+from server.management.settings import ManagementSettings
+
+log = logging.getLogger(__name__)
+
+FIRST_USER = "admin"
+_PASSWORD_THREADS = 2  # each hash takes 64 MB for a moment
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that answers. `setup_code` is None once there is an administrator."""
+
+    https: str
+    ca: Path
+    first_start: bool
+    setup_code: str | None
+
+
+@asynccontextmanager
+async def management_server(
+    settings: ManagementSettings, data: Path, clock: Clock, admin_password_file: Path | None = None
+) -> AsyncIterator[Running]:
+    """Serve until left. Raises SettingsError, DatabaseUnusable, BadCertificate."""
+    folder = data / "management"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    listening = bound_socket(settings)
+    try:
+        certificates = await asyncio.to_thread(
+            SiteCertificates, folder, settings.site_name or socket.gethostname(), settings.hosts
+        )
+        database = await asyncio.to_thread(Database, folder / "configuration.sqlite3")
+    except BaseException:
+        listening.close()
+        raise
+    try:
+        async with (
+            BoundedPool("configuration database", settings.database_threads) as database_pool,
+            BoundedPool("passwords", _PASSWORD_THREADS) as password_pool,
+            asyncio.TaskGroup() as group,
+        ):
+            changes = ConfigurationChanges()
+            database.on_change(changes.happened)
+            services = await database_pool.run(
+                _services,
+                settings,
+                data,
+                database,
+                certificates,
+                _Loop(clock, database_pool, password_pool, changes, group),
+            )
+            if admin_password_file is not None:
+                await password_pool.run(_first_user, services, admin_password_file)
+            needs_setup = await database_pool.run(_needs_setup, services)
+            code = services.first_administrator.code if needs_setup else None
+            port = listening.getsockname()[1]
+            https = f"https://{shown_host(settings, certificates.hosts)}:{port}"
+            server = HttpsServer(application(services), certificates)
+            serving = group.create_task(server.serve(sockets=[listening]), name="https")
+            while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells only by this flag
+                await asyncio.sleep(0.01)
+            helpers = [group.create_task(_renew(server, certificates, clock), name="certificate")]
+            if settings.announce:
+                helpers.append(group.create_task(_announce(services, settings, port), name="announce"))
+            log.info("management server answers", extra={"https": https, "needs_setup": needs_setup})
+            try:
+                yield Running(https, certificates.ca_path, needs_setup, code)
+            finally:
+                changes.close()
+                for helper in helpers:
+                    helper.cancel()
+                services.tasks.stop_all()
+                server.should_exit = True
+                await asyncio.wait([serving])
+    finally:
+        listening.close()
+        await asyncio.to_thread(database.close)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loop:
+    """Parts that belong to the event loop."""
+
+    clock: Clock
+    database_pool: BoundedPool
+    password_pool: BoundedPool
+    changes: ConfigurationChanges
+    group: asyncio.TaskGroup
+
+
+def _services(
+    settings: ManagementSettings,
+    data: Path,
+    database: Database,
+    certificates: SiteCertificates,
+    loop: _Loop,
+) -> Services:
+    """Build everything that works on the database. Runs in the database's pool."""
+
+    clock = loop.clock
+
+    def now_s() -> float:
+        return clock.now_us() / 1e6
+
+    seal = Seal(data / "management" / "secrets.key")
+    items = Items(seal, clock)
+    passwords = Passwords(settings.password_min_chars)
+    accounts = Accounts(items, passwords)
+    lockout = Lockout(settings.lockout_after, settings.lockout_first_s, settings.lockout_most_s, clock.monotonic_s)
+    with database.write() as session:
+        name = settings.site_name or socket.gethostname()
+        site_id, issuer = prepare_site(session, items, name, f"https://{certificates.hosts[0]}/idp")
+        keys = SigningKeys(session, seal, now_s())
+        enrolment = Enrolment(
+            items,
+            certificates.authority,
+            issuer=issuer,
+            site_id=site_id,
+            token_file=data / "enrolment-token",
+            now_s=now_s,
+        )
+        enrolment.keep_token_file(session)
+    return Services(
+        clock=clock,
+        database=database,
+        database_pool=loop.database_pool,
+        password_pool=loop.password_pool,
+        items=items,
+        accounts=accounts,
+        passwords=passwords,
+        lockout=lockout,
+        keys=keys,
+        sessions=Sessions(
+            accounts,
+            passwords,
+            keys,
+            lockout,
+            issuer,
+            token_life_s=settings.token_life_s,
+            session_life_s=settings.session_life_s,
+            now_s=now_s,
+        ),
+        first_administrator=FirstAdministrator(accounts, passwords, lockout, site_id),
+        enrolment=enrolment,
+        statuses=RecorderStatuses(clock.monotonic_s),
+        feed=RecorderFeed(items, keys),
+        changes=loop.changes,
+        tasks=LongTasks(loop.group, task_failure),
+        site_id=site_id,
+        issuer=issuer,
+        ca_pem=certificates.authority.certificate_pem.decode(),
+        own_addresses=own_addresses(),
+    )
+
+
+def _first_user(services: Services, password_file: Path) -> None:
+    """Create `admin` with the password of a file, unless there is an administrator. Raises SettingsError."""
+    if not _needs_setup(services):
+        log.info("password file not used: there is an administrator")
+        return
+    try:
+        password = password_file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the password file {password_file} cannot be read: {error}") from error
+    problem = services.passwords.problem_with(password, FIRST_USER)
+    if problem is not None:
+        raise SettingsError(f"the password in {password_file} cannot be used: {problem.rstrip('.')}")
+    password_hash = services.passwords.hash(password)
+    with services.database.write() as session:
+        services.first_administrator.create(session, FIRST_USER, password_hash)
+
+
+def _needs_setup(services: Services) -> bool:
+    with services.database.read() as session:
+        return not services.accounts.members(session, ADMINISTRATORS_ROLE_ID)
+
+
+async def _renew(server: HttpsServer, certificates: SiteCertificates, clock: Clock) -> None:
+    """Keep the server's own certificate valid while it runs for years."""
+    while True:
+        await clock.sleep(CHECK_EVERY_S)
+        try:
+            if await asyncio.to_thread(certificates.renew_if_due):
+                server.reload_certificate()
+                log.info("certificate renewed")
+        except (VmsError, OSError) as error:
+            log.error("certificate not renewed", extra={"cause": str(error)})
+
+
+async def _announce(services: Services, settings: ManagementSettings, port: int) -> None:
+    bound = str(settings.bind_address)
+    addresses = sorted(each for each in services.own_addresses if ":" not in each and not each.startswith("127."))
+    if bound not in ("0.0.0.0", "::"):
+        addresses = [bound]
+    try:
+        name = settings.site_name or socket.gethostname()
+        async with announced(name, port, fingerprint(services.ca_pem.encode()), addresses or ["127.0.0.1"]):
+            await asyncio.Event().wait()
+    except VmsError as error:
+        log.warning("not announced on the network", extra={"cause": str(error)})

@@ -1,0 +1,97 @@
+"""The HTTPS socket, and the web server on it."""
+
+import contextlib
+import ipaddress
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from common.foundation.errors import SettingsError
+from common.net.tls import server_context
+from server.management.registration.certificates import SiteCertificates
+from server.management.settings import ManagementSettings
+
+FALLBACK_PORT = 8443
+_MOST_REQUESTS = 1000  # at once; beyond that 503
+_STOP_WITHIN_S = 3
+
+
+class PortInUse(SettingsError):
+    """The HTTPS port cannot be listened on."""
+
+    message_key = "error.port_in_use"
+
+
+def bound_socket(settings: ManagementSettings) -> socket.socket:
+    """Listen where the settings say; raise PortInUse.
+
+    443 is only a default: where it may not be used (no privilege) or is taken, and nobody asked for it, 8443 serves.
+    """
+    ports = [settings.https_port]
+    if "https_port" not in settings.model_fields_set:
+        ports.append(FALLBACK_PORT)
+    address = ipaddress.ip_address(str(settings.bind_address))
+    failures: list[str] = []
+    for port in ports:
+        listening = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if address.version == 6:
+                listening.setsockopt(
+                    socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if address == ipaddress.IPv6Address("::") else 1
+                )
+            listening.bind((str(address), port))
+            listening.listen(1024)
+        except OSError as error:
+            listening.close()
+            failures.append(f"{address} port {port}: {error.strerror}")
+        else:
+            listening.setblocking(False)
+            return listening
+    raise PortInUse("; ".join(failures), address=str(address), port=ports[-1])
+
+
+def shown_host(settings: ManagementSettings, hosts: tuple[str, ...]) -> str:
+    """Return the name under which to tell people about this server: one that works from here."""
+    address = ipaddress.ip_address(str(settings.bind_address))
+    if not address.is_unspecified:
+        return f"[{address}]" if address.version == 6 else str(address)
+    with contextlib.suppress(OSError, UnicodeError):
+        resolved = {str(row[4][0]) for row in socket.getaddrinfo(hosts[0], None, socket.AF_INET)}
+        if resolved <= set(hosts):
+            return hosts[0]
+    return "127.0.0.1"
+
+
+class HttpsServer(uvicorn.Server):
+    """Uvicorn with our own TLS context, leaving signals to `server.runtime`."""
+
+    def __init__(self, app: ASGIApp, certificates: SiteCertificates) -> None:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+            lifespan="off",
+            limit_concurrency=_MOST_REQUESTS,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=_STOP_WITHIN_S,
+        )
+        super().__init__(config)
+        config.load()
+        config.ssl = server_context(certificates.cert_path, certificates.key_path)
+        self._certificates = certificates
+
+    def reload_certificate(self) -> None:
+        """Have new connections see the renewed certificate."""
+        assert self.config.ssl is not None
+        self.config.ssl.load_cert_chain(self._certificates.cert_path, self._certificates.key_path)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield

@@ -1,0 +1,45 @@
+"""All parts of the management server that its API calls, put together in `app`."""
+
+from dataclasses import dataclass
+
+from common.foundation.clock import Clock
+from common.foundation.pools import BoundedPool
+from server.management.api.tasks import LongTasks
+from server.management.configuration.changes import ConfigurationChanges
+from server.management.configuration.items import Items
+from server.management.configuration.recorder_feed import RecorderFeed
+from server.management.database.store import Database
+from server.management.identity.accounts import Accounts
+from server.management.identity.first_start import FirstAdministrator
+from server.management.identity.lockout import Lockout
+from server.management.identity.passwords import Passwords
+from server.management.identity.sessions import Sessions
+from server.management.identity.signing import SigningKeys
+from server.management.registration.enrolment import Enrolment
+from server.management.registration.statuses import RecorderStatuses
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """`database_pool` runs transactions, `password_pool` the slow hashes: never one inside the other."""
+
+    clock: Clock
+    database: Database
+    database_pool: BoundedPool
+    password_pool: BoundedPool
+    items: Items
+    accounts: Accounts
+    passwords: Passwords
+    lockout: Lockout
+    keys: SigningKeys
+    sessions: Sessions
+    first_administrator: FirstAdministrator
+    enrolment: Enrolment
+    statuses: RecorderStatuses
+    feed: RecorderFeed
+    changes: ConfigurationChanges
+    tasks: LongTasks
+    site_id: str
+    issuer: str
+    ca_pem: str
+    own_addresses: frozenset[str]
