@@ -3,7 +3,9 @@
 Several processes write and read it at once. Each thread has its own connection.
 """
 
+import fcntl
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -82,10 +84,15 @@ class SegmentIndex:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        self._seen = False
 
     @property
     def exists(self) -> bool:
-        return self.path.exists()
+        """Whether anything was ever recorded here: the index is there, and its maker has finished making it."""
+        if not self._seen and self.path.exists():
+            with self._sqlite() as connection:
+                self._seen = connection.execute("PRAGMA user_version").fetchone()[0] >= 1
+        return self._seen
 
     def close(self) -> None:
         """Close the connections of all threads."""
@@ -102,12 +109,8 @@ class SegmentIndex:
         connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
         try:
             if self._writable:
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute("PRAGMA synchronous=FULL")  # a row outlives a power cut, before its file exists
-                if connection.execute("PRAGMA user_version").fetchone()[0] > VERSION:
-                    raise StorageError("the index was made by a newer version", path=str(self.path))
-                connection.executescript(_SCHEMA)
-                connection.execute(f"PRAGMA user_version={VERSION}")
+                connection.execute("PRAGMA synchronous=FULL")  # a row outlives a power cut
+                self._make(connection)
             else:
                 connection.execute("PRAGMA query_only=1")
         except BaseException:
@@ -117,6 +120,23 @@ class SegmentIndex:
         with self._lock:
             self._connections.append(connection)
         return connection
+
+    def _make(self, connection: sqlite3.Connection) -> None:
+        """Create the tables once. SQLite's own waiting does not cover the change to WAL, hence the file lock."""
+        if connection.execute("PRAGMA user_version").fetchone()[0] == VERSION:
+            return
+        lock = os.open(self.path.with_name(".index.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > VERSION:
+                raise StorageError("the index was made by a newer version", path=str(self.path))
+            if version < VERSION:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.executescript(_SCHEMA)
+                connection.execute(f"PRAGMA user_version={VERSION}")
+        finally:
+            os.close(lock)
 
     @contextmanager
     def _sqlite(self) -> Iterator[sqlite3.Connection]:
@@ -156,6 +176,17 @@ class SegmentIndex:
                 "INSERT OR IGNORE INTO segments (device, track, start_us, end_us, state, gaps, size_bytes)"
                 " VALUES (?, ?, ?, ?, ?, 0, 0)",
                 [(*key, start, start, OPEN) for key, start in opened],
+            )
+
+    def record_found(self, found: Sequence[SealedSegment]) -> None:
+        """Note segments read from their files, unless their writer has noted them itself meanwhile: it knows better."""
+        with self._transaction() as connection:
+            connection.executemany(
+                "INSERT INTO segments (device, track, start_us, end_us, state, gaps, size_bytes, fragments)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (device, track, start_us) DO UPDATE SET"
+                " end_us=excluded.end_us, state=excluded.state, gaps=excluded.gaps, size_bytes=excluded.size_bytes,"
+                " fragments=excluded.fragments WHERE segments.state=0",
+                [(*s.key, s.start, s.end, SEALED, s.gaps, s.size_bytes, s.blob) for s in found],
             )
 
     def set_end(self, key: TrackKey, start: UtcUs, end: UtcUs) -> None:

@@ -13,13 +13,14 @@ from common.media.mp4.boxes import Mp4Damaged
 from common.media.mp4.reader import InitSegment, read_init, scan_fragments
 from server.recording.mediadb.contract import TrackKey
 from server.recording.mediadb.fragments import FragmentTable, pack_table
-from server.recording.mediadb.index import OPEN, SealedSegment, SegmentIndex
+from server.recording.mediadb.index import OPEN, SealedSegment, SegmentIndex, SegmentRow
 from server.recording.mediadb.layout import INDEX, SegmentPath, segment_path, segments_on_disk
 
 log = logging.getLogger(__name__)
 
 _NEWEST_DAYS = 2  # whose folders a start looks through for files that the index does not know
 _BATCH = 500
+_MOST_INIT_BYTES = 65_536
 
 
 @dataclass(slots=True)
@@ -98,6 +99,14 @@ def being_written(path: Path) -> bool:
     return False
 
 
+def holds_no_media(path: Path) -> bool:
+    """Whether a file was created but its writer died before it wrote any picture into it."""
+    try:
+        return path.stat().st_size <= _MOST_INIT_BYTES and b"mdat" not in path.read_bytes()
+    except OSError:
+        return False
+
+
 def release_preallocation(path: Path) -> None:
     """Give back what a dead writer had allocated behind the end of its file."""
     fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -116,7 +125,7 @@ def repair_at_start(root: Path, index: SegmentIndex) -> RepairReport:
         if not ours:
             return RepairReport()
         try:
-            broken = index.check() if index.exists else []
+            broken = index.check() if index.path.exists() else []
         except StorageError as error:
             broken = [str(error)]
         if broken:
@@ -156,14 +165,40 @@ def _repair_file(found: SegmentPath, index: SegmentIndex, report: RepairReport) 
     except FileNotFoundError:
         return
     except (OSError, Mp4Damaged) as error:
+        if holds_no_media(found.path):
+            found.path.unlink(missing_ok=True)
+            report.forgotten += 1
+            return
         log.warning("segment cannot be read", extra={"path": str(found.path), "reason": str(error)})
         report.damaged = (*report.damaged, str(found.path))
         return
     report.indexed += 1
     report.skipped_bytes += scanned.skipped_bytes
-    index.record([scanned.sealed], [])
+    index.record_found([scanned.sealed])
+    _link(found.path.parents[3], index, scanned)
     if scanned.sealed.start != found.start:  # its first fragment was damaged: the row of its name is not true
         index.remove([row.id for row in index.spans(found.key, found.start, found.start + 1)])
+
+
+def _link(root: Path, index: SegmentIndex, scanned: ScannedFile) -> None:
+    """Correct where the repaired segment, and the one before it, end: where the next goes on without a gap."""
+    sealed = scanned.sealed
+    for row in index.at_or_before(sealed.key, sealed.start - 1):
+        _link_two(_scan_again(root, row), scanned, index)
+    for row in index.after(sealed.key, sealed.start):
+        _link_two(scanned, _scan_again(root, row), index)
+
+
+def _link_two(before: ScannedFile | None, after: ScannedFile | None, index: SegmentIndex) -> None:
+    if before is not None and after is not None and _goes_on(before, after):
+        index.set_end(before.sealed.key, before.sealed.start, after.sealed.start)
+
+
+def _scan_again(root: Path, row: SegmentRow) -> ScannedFile | None:
+    try:
+        return scan_file(segment_path(root, row.key, row.start), row.key)
+    except (OSError, Mp4Damaged):
+        return None
 
 
 def reindex(root: Path, index: SegmentIndex, progress: Callable[[int], None] = lambda _: None) -> RepairReport:
@@ -194,11 +229,11 @@ def reindex(root: Path, index: SegmentIndex, progress: Callable[[int], None] = l
             last = batch[-1]
             batch[-1] = SealedSegment(last.key, last.start, scanned.sealed.start, last.gaps, last.size_bytes, last.blob)
         if len(batch) >= _BATCH:
-            index.record(batch[:-1], [])
+            index.record_found(batch[:-1])
             del batch[:-1]
         batch.append(scanned.sealed)
         before = scanned
-    index.record(batch, [])
+    index.record_found(batch)
     return report
 
 

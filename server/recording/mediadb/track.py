@@ -101,10 +101,14 @@ class QueuedTrackWriter:
         self._new_run = True
         self._queue.end_run(self._key)
 
-    async def close(self) -> None:
+    def finish(self) -> None:
+        """Queue what is left, and say what was lost."""
         self.end_run()
         if self._dropping:
             self._tell(over=True)
+
+    async def close(self) -> None:
+        self.finish()
         await self._queue.drained(self._key)
 
     def _flush(self, next_dts: int) -> None:

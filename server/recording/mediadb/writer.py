@@ -271,7 +271,7 @@ class MediaDatabaseWriter:
         self.settings = settings
         self._storage = _Storage(root, settings, on_event)
         self._threads = [_WriterThread(self._storage, number) for number in range(max(1, settings.writer_threads))]
-        self._tracks: dict[TrackKey, TrackWriter] = {}
+        self._tracks: dict[TrackKey, QueuedTrackWriter] = {}
         self._cleaner = Cleaner(
             root, self._storage.index, clock, settings, on_event=on_event, prepare=self._storage.prepare
         )
@@ -287,7 +287,7 @@ class MediaDatabaseWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for track in list(self._tracks.values()):
-            track.end_run()
+            track.finish()
         for thread in self._threads:
             thread.jobs.put(None)
         await asyncio.to_thread(self._join)
