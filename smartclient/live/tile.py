@@ -218,8 +218,10 @@ class Tile(QWidget):
                 round(box.top() + (box.height() - size.height()) / 2),
             )
             painter.drawImage(QRectF(corner, size), image)
-            if said.headline or self._age_us() > OLD_AFTER_US:
-                painter.fillRect(box, QColor(10, 12, 16, 150))
+            if said.headline:
+                painter.fillRect(box, QColor(10, 12, 16, 200))  # words stay readable on any picture
+            elif self._age_us() > OLD_AFTER_US:
+                painter.fillRect(box, QColor(10, 12, 16, 140))
         if said.headline:
             self._paint_words(painter, box, said)
 
@@ -302,7 +304,7 @@ class Tile(QWidget):
         painter.drawText(
             box.adjusted(12, 0, -12, 0),
             int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap),
-            words("smart.drop_here"),
+            words("smart.drop_here" if self._selected else "smart.drop_here_short"),
         )
 
     def _paint_edge(self, painter: QPainter) -> None:

@@ -1,7 +1,17 @@
 """The row of controls below the timeline: play, step, speed, go to a time."""
 
 from PySide6.QtCore import QEvent, QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit, QSlider, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QSizePolicy,
+    QSlider,
+    QToolButton,
+    QWidget,
+)
 
 from common.ui.icons import icon
 from common.ui.theme import set_role, tabular
@@ -79,11 +89,12 @@ class Transport(QWidget):
         self.skip_gaps.setObjectName("skip_gaps")
         self.skip_gaps.setToolTip(words("smart.skip_gaps_hint"))
         row.addWidget(self.skip_gaps)
-        row.addStretch(1)
         self.error = QLabel()
         self.error.setObjectName("go_to_error")
+        self.error.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.error.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # it takes what is left
         set_role(self.error, "field_error")
-        row.addWidget(self.error)
+        row.addWidget(self.error, 1)
         self.go_to = QLineEdit()
         self.go_to.setObjectName("go_to")
         self.go_to.setFont(tabular(self.go_to.font()))
@@ -115,6 +126,8 @@ class Transport(QWidget):
     def say_wrong_time(self, said: str) -> None:
         """Show why a typed time cannot be used."""
         self.error.setText(said)
+        self.error.setToolTip(said)
+        self.go_to.setAccessibleDescription(said)
         self.go_to.setFocus()
         self.go_to.selectAll()
 
