@@ -52,7 +52,7 @@ class LibavInput:
     """One opened input. `configs` are its tracks: the first video and the first sound that we carry."""
 
     def __init__(self, url: str, timeout_s: float, options: dict[str, str] | None = None) -> None:
-        """Raises DeviceRefused when there is nothing we carry or the peer says no, DeviceError when it is unreachable."""
+        """Raises DeviceRefused when there is nothing we carry or it says no, DeviceError when it is unreachable."""
         try:
             self._container = av.open(url, timeout=(timeout_s, timeout_s), options=options or {})
         except (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError) as refused:
@@ -94,7 +94,7 @@ class LibavInput:
         return shapers
 
     def units(self, stopped: Callable[[], bool]) -> Iterator[InputUnit]:
-        """Yield units in decoding order until the input ends or `stopped` says so; raises DeviceError when it breaks."""
+        """Yield units in decoding order until the end or `stopped` says so; raises DeviceError when it breaks."""
         by_stream = {shaper.stream.index: (index, shaper) for index, shaper in enumerate(self._shapers)}
         try:
             for packet in self._container.demux([shaper.stream for shaper in self._shapers]):

@@ -20,6 +20,7 @@ from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 FPS = 25
 PATTERN = f"testsrc2=size=640x360:rate={FPS}:duration=4"
+X265 = "keyint=25:scenecut=0:bframes=0:log-level=none"
 VIDEO = {
     "h264": (
         ["-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-sc_threshold", "0", "-f", "h264"],
@@ -27,8 +28,7 @@ VIDEO = {
         "h264parse ! rtph264pay config-interval=-1 mtu=1200 pt=96",
     ),
     "h265": (
-        ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "keyint=25:scenecut=0:bframes=0:log-level=none"]
-        + ["-f", "hevc"],
+        ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", X265, "-f", "hevc"],
         "video/x-h265,stream-format=byte-stream,alignment=au,width=640,height=360",
         "h265parse ! rtph265pay config-interval=-1 mtu=1200 pt=96",
     ),
@@ -39,7 +39,7 @@ VIDEO = {
     ),
 }
 AUDIO = {
-    "aac": "audioconvert ! audioresample ! audio/x-raw,rate=48000,channels=1 ! avenc_aac ! aacparse ! rtpmp4gpay pt=97",
+    "aac": "audioconvert ! audioresample ! audio/x-raw,rate=48000,channels=1 ! voaacenc ! aacparse ! rtpmp4gpay pt=97",
     "opus": "audioconvert ! audioresample ! audio/x-raw,rate=48000,channels=1 ! opusenc ! rtpopuspay pt=97",
     "pcma": "audioconvert ! audioresample ! audio/x-raw,rate=8000,channels=1 ! alawenc ! rtppcmapay pt=8",
     "pcmu": "audioconvert ! audioresample ! audio/x-raw,rate=8000,channels=1 ! mulawenc ! rtppcmupay pt=0",
@@ -69,7 +69,7 @@ def pictures(codec: str, data: bytes) -> list[bytes]:
     while at >= 0:
         starts.append(at)
         at = data.find(mark, at + 4)
-    return [data[a:b] for a, b in zip(starts, [*starts[1:], len(data)])]
+    return [data[a:b] for a, b in zip(starts, [*starts[1:], len(data)], strict=True)]
 
 
 def feed(source, units: list[bytes], order: list[int]) -> None:
@@ -126,9 +126,10 @@ def main() -> None:
     server.set_service(str(options.port))
     factory = GstRtspServer.RTSPMediaFactory()
     _, caps, payloader = VIDEO[options.video]
-    line = f'appsrc name=video format=time is-live=true max-bytes=1 caps="{caps},framerate={FPS}/1" ! {payloader} name=pay0'
+    caps += f",framerate={FPS}/1"
+    line = f'appsrc name=video format=time max-bytes=1 caps="{caps}" ! {payloader} name=pay0'
     if options.audio:
-        line += f" audiotestsrc is-live=true volume=0.2 ! {AUDIO[options.audio]} name=pay1"
+        line += f" audiotestsrc volume=0.2 ! {AUDIO[options.audio]} name=pay1"
     factory.set_launch(f"( {line} )")
     factory.set_shared(True)
     transports = {"tcp": GstRtsp.RTSPLowerTrans.TCP, "udp": GstRtsp.RTSPLowerTrans.UDP}

@@ -19,7 +19,7 @@ class PlainAudioDepacketizer:
         self._time = Unwrapper()
         sink.config(config)
 
-    def payload(self, data: memoryview, start: int, end: int, timestamp: int, marker: bool) -> None:  # noqa: ARG002
+    def payload(self, data: memoryview, start: int, end: int, timestamp: int, marker: bool) -> None:
         """See Depacketizer.payload; the marker begins a spurt of talk and changes nothing."""
         if end > start:
             pts = self._time.ticks(timestamp)

@@ -1,6 +1,6 @@
 """One RTP stream (RFC 3550): headers, order, loss, sources; hands payloads to the format.
 
-On the hot path: called for every packet of every camera, so the usual packet (next in order, no extras) takes a short way.
+On the hot path: called for every packet of every camera, so the usual one (next in order, no extras) takes a short way.
 """
 
 from struct import Struct

@@ -10,7 +10,7 @@ MOST_UNIT_BYTES = 8 << 20  # an access unit larger than this is dropped as damag
 
 @dataclass(slots=True)
 class MediaUnit:
-    """An access unit put together from packets; see AccessUnit for `data`, ticks of the track's RTP clock, unwrapped."""
+    """An access unit put together from packets: `data` as in AccessUnit; ticks of the RTP clock, unwrapped."""
 
     data: bytes
     pts: int

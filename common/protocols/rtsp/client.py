@@ -75,7 +75,7 @@ class RtspClient:
         self._remember(message, method)
         return None
 
-    def _log_in(
+    def _log_in(  # noqa: PLR0917 - the request that was refused, field by field
         self, message: Message, method: str, url: str, headers: dict[str, str], tries: int, had_login: bool
     ) -> bytes:
         challenge = best_challenge(message.headers.get("www-authenticate", []))
@@ -152,7 +152,7 @@ class RtspClient:
 def parse_transport(value: str) -> Transport:
     """Read a SETUP answer's Transport header, leniently."""
     fields: dict[str, str] = {}
-    for part in value.split(",")[0].split(";"):
+    for part in value.split(",", maxsplit=1)[0].split(";"):
         key, _, text = part.partition("=")
         fields[key.strip().lower()] = text.strip()
     ssrc = fields.get("ssrc", "")
