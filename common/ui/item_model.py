@@ -168,13 +168,14 @@ class ItemModel(QAbstractItemModel):
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
+        if not index.isValid():
+            return Qt.ItemFlag.NoItemFlags
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
-        if index.isValid():
-            node = self._entry(index).node
-            if node.renamable:
-                flags |= Qt.ItemFlag.ItemIsEditable
-            if node.draggable:
-                flags |= Qt.ItemFlag.ItemIsDragEnabled
+        node = self._entry(index).node
+        if node.renamable:
+            flags |= Qt.ItemFlag.ItemIsEditable
+        if node.draggable:
+            flags |= Qt.ItemFlag.ItemIsDragEnabled
         return flags
 
     def mimeTypes(self) -> list[str]:
