@@ -18,7 +18,7 @@ from common.foundation.clock import US_PER_S, Clock, UtcUs, iso_utc
 FILE_LIMIT_BYTES = 10_000_000
 FILES_KEPT = 5
 
-_OWN_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_OWN_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 _SECRET_NAME = re.compile(
     r"passw|passphrase|secret|token|authori[sz]ation|cookie|private|credential|setup_code|\bpwd\b", re.I
 )
@@ -99,14 +99,19 @@ def log_file(data: Path, daemon: str) -> Path:
 
 
 @contextmanager
-def logging_to(daemon: str, data: Path | None, level: str = "INFO", stderr: TextIO | None = None) -> Iterator[None]:
+def logging_to(
+    daemon: str, data: Path | None, level: str = "INFO", stderr: TextIO | None = None, stderr_level: str = "DEBUG"
+) -> Iterator[None]:
     """Send this process's logs to stderr and, with `data`, to `<data>/logs/<daemon>.log`; undone on leaving.
+
+    Nothing below `level` is logged, and nothing below `stderr_level` shown on stderr.
 
     Two processes must not rotate one file: give each its own `daemon` name (`recording-engine-0`).
     """
     root = logging.getLogger()
     handlers: list[logging.Handler] = [logging.StreamHandler(stderr or sys.stderr)]
     handlers[0].setFormatter(HumanFormatter(daemon))
+    handlers[0].setLevel(stderr_level.upper())
     if data is not None:
         path = log_file(data, daemon)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

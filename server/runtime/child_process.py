@@ -56,10 +56,11 @@ class DaemonCommand:
 
 @dataclass(slots=True)
 class ChildProcess:
-    """A daemon from its first start to its last stop. `environ` is read at each start."""
+    """A daemon from its first start to its last stop. `environ` is read at each start; it listens on `address`."""
 
     command: DaemonCommand
     clock: Clock
+    address: str = "0.0.0.0"
     environ: dict[str, str] = field(default_factory=dict)
     pid: int | None = None
     restarts: int = 0

@@ -18,12 +18,11 @@ from common.foundation.clock import SystemClock
 from common.foundation.errors import SettingsError, VmsError
 from common.foundation.logs import logging_to
 from common.foundation.places import default_data_dir, default_settings_file
+from server.runtime.daemon import EXIT_FAILED, EXIT_REFUSED, STDERR_LEVEL
 from server.runtime.supervisor import RunningServers, RunPlan, running_servers
 from server.runtime.tables import TABLES
 
-EXIT_FAILED = 1
 EXIT_USAGE = 2
-EXIT_REFUSED = 78  # EX_CONFIG of sysexits.h
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="The servers of Vedette."
@@ -53,7 +52,7 @@ def run(  # noqa: PLR0917 - typer calls it by name
 
     Prints one line `ready {json}` with every address once all answer.
     """
-    plan = _plan(daemons or list(TABLES), data, config, port_offset)
+    plan = _plan(daemons or list(TABLES), data, config, port_offset, quiet=json)
 
     async def serve() -> None:
         from server.runtime.first_steps import read_password  # its HTTP client is half of the start-up time
@@ -70,7 +69,7 @@ def run(  # noqa: PLR0917 - typer calls it by name
 @app.command()
 def demo(data: Data = None, config: Config = None, port_offset: PortOffset = 0, json: AsJson = False) -> None:
     """Run all daemons with four simulated cameras, and an administrator with a random password."""
-    plan = _plan(list(TABLES), data or Path("demo-data"), config, port_offset)
+    plan = _plan(list(TABLES), data or Path("demo-data"), config, port_offset, quiet=True)
 
     async def serve() -> None:
         async with running_servers(plan, SystemClock()) as servers:
@@ -87,11 +86,11 @@ def demo(data: Data = None, config: Config = None, port_offset: PortOffset = 0, 
                 told.print(f"{escape(password)}  (kept in {escape(str(file))})")
                 if added:
                     told.print(f"Cameras added: {', '.join(added)}")
-            more = {"user": first_steps.ADMINISTRATOR, "password_file": str(file), "ca": str(ca)}
+            more = {"url": url, "user": first_steps.ADMINISTRATOR, "password_file": str(file), "ca": str(ca)}
             _print_ready(servers.ready_line({"demo": more}))
             await asyncio.Event().wait()
 
-    _run(serve, plan.data, quiet=json)
+    _run(serve, plan.data, quiet=True)
 
 
 @app.command()
@@ -113,7 +112,7 @@ def main() -> None:
     app(prog_name="vedette-server")
 
 
-def _plan(daemons: list[str], data: Path | None, config: Path | None, port_offset: int) -> RunPlan:
+def _plan(daemons: list[str], data: Path | None, config: Path | None, port_offset: int, *, quiet: bool) -> RunPlan:
     unknown = [name for name in daemons if name not in TABLES]
     if unknown:
         told.print(f"There is no daemon '{escape(unknown[0])}'; there are: {', '.join(TABLES)}.")
@@ -122,6 +121,8 @@ def _plan(daemons: list[str], data: Path | None, config: Path | None, port_offse
         config = default_settings_file()
     # A folder named `server` where we happen to be started must not be taken for ours.
     environ = {**os.environ, "PYTHONSAFEPATH": "1"}
+    if quiet:
+        environ.setdefault(STDERR_LEVEL, "WARNING")
     return RunPlan(daemons, (data or default_data_dir()).resolve(), config, port_offset, environ)
 
 
@@ -129,7 +130,7 @@ def _run(serve: Callable[[], Awaitable[None]], data: Path, *, quiet: bool) -> No
     """Run until a signal. Leaves with 0 after one, EXIT_REFUSED for settings, else EXIT_FAILED."""
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with logging_to("server", data, level="WARNING" if quiet else "INFO"):
+        with logging_to("server", data, stderr_level="WARNING" if quiet else "INFO"):
             asyncio.run(_until_signal(serve))
     except VmsError as failed:
         told.print(escape(explain(failed)), soft_wrap=True)
@@ -162,7 +163,7 @@ def _management(servers: RunningServers) -> tuple[str, Path, str]:
     """Return address, authority file and set-up code (empty: it is set up) of the management server."""
     told_by = servers.addresses()["management"]
     code = str(told_by.get("setup_code") or "") if told_by.get("first_start") else ""
-    return str(told_by["https"]), Path(str(told_by["ca"])), code
+    return servers.local_management(), Path(str(told_by["ca"])), code
 
 
 async def _first_administrator(servers: RunningServers, password: str, *, quiet: bool) -> None:

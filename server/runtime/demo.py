@@ -54,7 +54,7 @@ class Ready:
     def from_line(cls, line: str) -> "Ready":
         told = json.loads(line.removeprefix("ready "))
         demo = told["demo"]
-        return cls(told["management"]["https"], demo["user"], demo["password_file"], demo["ca"], told)
+        return cls(demo["url"], demo["user"], demo["password_file"], demo["ca"], told)
 
 
 class _Stopped(BaseException):

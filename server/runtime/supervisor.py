@@ -14,7 +14,7 @@ from common.foundation.errors import VmsError
 from common.foundation.settings import variable
 from server.runtime.child_process import ChildProcess, DaemonCommand, DaemonNotStarted
 from server.runtime.data_lock import locked_data
-from server.runtime.tables import TABLES, check_ports, load_tables, overrides, ports_of
+from server.runtime.tables import TABLES, check_ports, listening_address, load_tables, overrides, ports_of
 
 STOP_S: Mapping[str, float] = {"recording": 20.0}  # it seals open recording files
 _PORT_KEYS: Mapping[str, tuple[str, str]] = {
@@ -44,6 +44,10 @@ class RunningServers:
     def addresses(self) -> dict[str, dict[str, Any]]:
         """Return what each daemon told about itself."""
         return {name: dict(child.addresses) for name, child in self._children.items()}
+
+    def local_management(self) -> str:
+        """Return the address of management for programs of this machine."""
+        return local_address(self._children["management"])
 
     def tell(self, daemon: str, changed: Mapping[str, object]) -> None:
         """Correct what a daemon told at its start; a value of None is left out from now on."""
@@ -79,7 +83,7 @@ async def running_servers(plan: RunPlan, clock: Clock) -> AsyncIterator[RunningS
                     command = DaemonCommand(
                         name, f"{plan.package}.{name}", plan.data, plan.config, plan.environ, lock_fd, stop_s
                     )
-                    child = ChildProcess(command, clock, dict(told.get(name, {})))
+                    child = ChildProcess(command, clock, listening_address(tables[name]), dict(told.get(name, {})))
                     if name == "recording" and "management" in children:
                         child.environ |= _where_management_is(
                             children["management"], tables["recording"].model_fields_set
@@ -119,11 +123,19 @@ async def _answers(child: ChildProcess) -> None:
         ) from None
 
 
+def local_address(management: ChildProcess) -> str:
+    """Return management's address by loopback where it listens there: its own name need not resolve on its machine."""
+    told = str(management.addresses["https"])
+    everywhere = management.address in ("0.0.0.0", "::")
+    return re.sub(r"^https://(\[[^]]*\]|[^/:]+)", "https://127.0.0.1", told) if everywhere else told
+
+
 def _where_management_is(management: ChildProcess, already_set: set[str]) -> dict[str, str]:
     told: dict[str, str] = {}
-    for key, address in (("management_url", "https"), ("management_ca_file", "ca")):
-        if key not in already_set and address in management.addresses:
-            told[variable("recording", key)] = str(management.addresses[address])
+    where = {"management_url": local_address(management), "management_ca_file": str(management.addresses["ca"])}
+    for key, value in where.items():
+        if key not in already_set:
+            told[variable("recording", key)] = value
     return told
 
 

@@ -36,17 +36,22 @@ class Port:
 
 
 def load_tables(names: Sequence[str], file: Path | None, environ: Mapping[str, str]) -> dict[str, Settings]:
-    """Read the tables of the daemons named. Raises SettingsError, also for a variable of a daemon that is not."""
-    return {name: load_settings(TABLES[name], name, file, environ) for name in TABLES if name in names}
+    """Return the tables of the daemons named. All are read: a mistake in any of them is a SettingsError."""
+    tables = {name: load_settings(model, name, file, environ) for name, model in TABLES.items()}
+    return {name: table for name, table in tables.items() if name in names}
+
+
+def listening_address(table: Settings) -> str:
+    """Return the address a daemon listens on; `0.0.0.0` and `::` are all of them."""
+    keys = type(table).model_fields
+    return next((str(getattr(table, key)) for key in _ADDRESS_KEYS if key in keys), "0.0.0.0")
 
 
 def ports_of(tables: Mapping[str, Settings], offset: int) -> list[Port]:
     """Return every port, shifted by `offset`; 0 (any) stays. Raises SettingsError when one leaves the range."""
     found: list[Port] = []
     for daemon, table in tables.items():
-        address = next(
-            (str(getattr(table, key)) for key in _ADDRESS_KEYS if key in type(table).model_fields), "0.0.0.0"
-        )
+        address = listening_address(table)
         for key in type(table).model_fields:
             if not key.endswith("port"):
                 continue
