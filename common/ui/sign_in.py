@@ -41,6 +41,7 @@ class SignInDialog(QDialog):
         self._remembered = remembered or Remembered.of_this_user()
         self._typed: Credentials | None = None
         self._job: Job | None = None
+        self._agreed: dict[str, str] = {}  # authorities trusted in this dialog: a wrong password asks no second time
         self.setWindowTitle(words("ui.sign_in_title", product=product))
         self.setFixedWidth(440)
 
@@ -106,6 +107,9 @@ class SignInDialog(QDialog):
     def _try(self, trusted_pem: str) -> None:
         typed = self._typed
         assert typed is not None
+        if trusted_pem:
+            self._agreed[typed.server_url] = trusted_pem
+        trusted_pem = self._agreed.get(typed.server_url, "")
         self._busy(True)
         self._job = run_off_thread(
             self, lambda: sign_in(typed, self._remembered, trusted_pem), self._came, self._failed
@@ -158,6 +162,7 @@ class SignInDialog(QDialog):
         """Forget the pinned authority after the operator read what that means; the next attempt asks again."""
         assert self._typed is not None
         try:
+            self._agreed.pop(self._typed.server_url, None)
             self._remembered.forget(self._typed.server_url)
         except SettingsError as error:
             self.form.notice.say_error(error)
