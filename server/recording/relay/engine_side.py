@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from common.foundation.errors import ProtocolError
 from common.foundation.ids import DeviceId
@@ -68,9 +69,8 @@ class _GatewayConnection(asyncio.Protocol):
     # the socket
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.set_write_buffer_limits(high=_MOST_UNSENT_BYTES)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
+        self.transport.set_write_buffer_limits(high=_MOST_UNSENT_BYTES)
         self._connections.add(self)
         self._bus.subscribe(self)
 

@@ -5,6 +5,7 @@ import itertools
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
 from common.foundation.backoff import Backoff
 from common.foundation.clock import Clock
@@ -119,9 +120,8 @@ class _EngineConnection(asyncio.Protocol):
         self.closed = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._link._connected(transport)
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
+        self._link._connected(self._transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed.set()
