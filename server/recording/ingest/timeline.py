@@ -61,7 +61,7 @@ class TrackTimeline:
         """Where the next run may begin at the earliest."""
         if not self.runs:
             return self._floor_us
-        return max(self._floor_us, self._last_utc + max(1, self._us(self._last_step)))
+        return max(self._floor_us, self._last_utc + self._us(self._last_step) + 1)
 
     def restart(self) -> None:
         """The connection was lost: the next keyframe begins a new run."""

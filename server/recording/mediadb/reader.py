@@ -188,7 +188,12 @@ class MediaDatabaseReader:
             if not units:
                 return None
             # What could be read of the GOP is still worth showing.
-        growing = newest and segment.row.state != SEALED and not self._index.after(segment.row.key, segment.row.start)
+        growing = False
+        if newest:
+            following = self._index.after(segment.row.key, segment.row.start)
+            growing = segment.row.state != SEALED and not following
+            if following:  # a run that was sent faster than it was shot may claim more time than it had
+                end = max(start + 1, min(end, following[0].start))
         return Gop(segment.config, tuple(units), UtcUs(start), UtcUs(end), growing)
 
     def _segment(self, row: SegmentRow) -> _Segment | None:

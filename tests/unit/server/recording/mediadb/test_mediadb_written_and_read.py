@@ -228,7 +228,8 @@ async def test_a_slow_disk_drops_whole_gops_and_says_so(tmp_path: Path, reader: 
             await until(lambda: writer.queued_bytes == 0)
         for unit in units[200:]:
             track.write(unit)
-    print(events)
+            async with asyncio.timeout(10):
+                await until(lambda: writer.queued_bytes == 0)
     begin, over = [event for event in events if isinstance(event, Overflow)]
     assert not begin.over
     assert over.over

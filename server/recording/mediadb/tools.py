@@ -1,0 +1,105 @@
+"""`python -m server.recording.mediadb.tools check|reindex|stats ROOT [--json]`: looking after a media database."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from common.foundation.catalog import explain
+from common.foundation.clock import iso_utc
+from common.foundation.errors import StorageError
+from common.media.mp4.boxes import Mp4Damaged
+from server.recording.mediadb.index import OPEN, SegmentIndex
+from server.recording.mediadb.layout import segment_path, segments_on_disk, storage_id
+from server.recording.mediadb.repair import being_written, reindex, scan_file
+
+
+def check(root: Path) -> dict[str, object]:
+    """Compare every file with the index, changing neither. `ok` is false when something needs `reindex`."""
+    index = SegmentIndex(root, writable=False)
+    try:
+        known = {(row.key, row.start): row for row in index.rows("state!=2", ())} if index.exists else {}
+        report: dict[str, object] = {"index_faults": index.check() if index.exists else ["there is no index"]}
+    finally:
+        index.close()
+    files = in_use = skipped = 0
+    damaged, unknown, differing = [], [], []
+    for found in segments_on_disk(root):
+        files += 1
+        row = known.pop((found.key, found.start), None)
+        if being_written(found.path):
+            in_use += 1
+            continue
+        try:
+            scanned = scan_file(found.path, found.key)
+        except (OSError, Mp4Damaged) as error:
+            damaged.append({"path": str(found.path), "reason": str(error)})
+            continue
+        skipped += scanned.skipped_bytes
+        if row is None:
+            unknown.append(str(found.path))
+        elif row.state == OPEN or row.size_bytes != scanned.sealed.size_bytes:
+            differing.append(str(found.path))
+    missing = [str(segment_path(root, key, start)) for key, start in known]
+    report |= {"files": files, "in_use": in_use, "damaged": damaged, "skipped_bytes": skipped}
+    report |= {"not_in_index": unknown, "differing": differing, "missing": missing}
+    report["ok"] = not (report["index_faults"] or damaged or unknown or differing or missing or skipped)
+    return report
+
+
+def rebuild(root: Path) -> dict[str, object]:
+    """Forget the index and make it again from the files."""
+    index = SegmentIndex(root, writable=True)
+    try:
+        report = asdict(reindex(root, index))
+    finally:
+        index.close()
+    return report | {"ok": not report["damaged"]}
+
+
+def stats(root: Path) -> dict[str, object]:
+    """What is recorded of each track, from the index."""
+    index = SegmentIndex(root, writable=False)
+    tracks: dict[str, dict[str, object]] = {}
+    total = 0
+    try:
+        rows = index.rows("state!=2 ORDER BY device, track, start_us", ()) if index.exists else []
+    finally:
+        index.close()
+    for row in rows:
+        entry = tracks.setdefault(
+            f"{row.key.device}/{row.key.track}", {"segments": 0, "size_bytes": 0, "from": iso_utc(row.start)}
+        )
+        entry["segments"] = int(str(entry["segments"])) + 1
+        entry["size_bytes"] = int(str(entry["size_bytes"])) + row.size_bytes
+        entry["to"] = iso_utc(row.end)
+        total += row.size_bytes
+    return {"storage": storage_id(root), "size_bytes": total, "segments": len(rows), "tracks": tracks, "ok": True}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a tool; 0 when all is well, 1 when something was found, 2 when it could not be done."""
+    parser = argparse.ArgumentParser(prog="python -m server.recording.mediadb.tools", description=__doc__)
+    parser.add_argument("tool", choices=("check", "reindex", "stats"))
+    parser.add_argument("root", type=Path, help="folder of the recordings")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    given = parser.parse_args(arguments)
+    try:
+        if storage_id(given.root) is None:
+            raise StorageError("there is no media database here", path=str(given.root))
+        report = {"check": check, "reindex": rebuild, "stats": stats}[given.tool](given.root)
+    except StorageError as error:
+        print(json.dumps({"ok": False, "error": explain(error)}) if given.json else explain(error))  # noqa: T201
+        return 2
+    if given.json:
+        print(json.dumps(report))  # noqa: T201 - this is a command
+    else:
+        for name, value in report.items():
+            print(f"{name}: {value if not isinstance(value, dict) else json.dumps(value, indent=2)}")  # noqa: T201
+    return 0 if report["ok"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
