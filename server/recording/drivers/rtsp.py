@@ -6,7 +6,7 @@ Certificates of `rtsps` are not verified, as cameras come with self-signed ones.
 import asyncio
 import logging
 
-from common.foundation.errors import DeviceError
+from common.foundation.errors import DeviceError, ProtocolError
 from common.media.access_unit import PRIMARY, SECONDARY
 from server.recording.drivers.contract import DeviceAddress, DeviceSink
 from server.recording.drivers.rtsp_session import RtspSession
@@ -33,6 +33,8 @@ class RtspDriver:
         except DeviceError as lost:
             lost.params.setdefault("camera", address.name)
             raise
+        except ProtocolError as broken:
+            raise DeviceError(f"protocol broken: {broken}", camera=address.name) from None
         finally:
             sub.cancel()
             await asyncio.wait([sub])
@@ -49,7 +51,7 @@ async def _run_sub(address: DeviceAddress, tracks: TrackList) -> None:
         login = (address.user, address.password)
         try:
             await RtspSession(address.name, address.sub_url, login, address.transport).run(tracks, {"video": outlet})
-        except DeviceError as lost:
+        except (DeviceError, ProtocolError) as lost:
             if not told:
                 log.warning("sub-stream lost, trying again", extra={"camera": address.name, "cause": str(lost)})
             told = True

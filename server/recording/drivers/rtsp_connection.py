@@ -172,9 +172,7 @@ async def connect(url: str) -> RtspConnection:
     host = parts.hostname or ""
     try:
         async with asyncio.timeout(CONNECT_S):
-            _, connection = await loop.create_connection(
-                RtspConnection, host, port, ssl=context
-            )
+            _, connection = await loop.create_connection(RtspConnection, host, port, ssl=context)
     except TimeoutError:
         raise DeviceError(f"{parts.hostname}:{port} does not answer") from None
     except ssl.SSLError as broken:

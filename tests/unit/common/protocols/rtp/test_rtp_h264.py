@@ -1,0 +1,145 @@
+"""H.264 and H.265 over RTP: the same pictures come out however they were cut into packets."""
+
+import base64
+from struct import pack
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.media import h264, h265
+from common.media.access_unit import AccessUnit, Codec, CodecConfig
+from common.media.nal import split_prefixed
+from common.protocols.rtp.h264 import H264Depacketizer
+from common.protocols.rtp.h265 import H265Depacketizer
+from common.protocols.rtp.receiver import RtpReceiver
+from common.protocols.rtp.units import MediaUnit
+from tests.support.media_samples import video_sample
+
+
+class Collected:
+    def __init__(self) -> None:
+        self.configs: list[CodecConfig] = []
+        self.units: list[MediaUnit] = []
+
+    def config(self, config: CodecConfig) -> None:
+        self.configs.append(config)
+
+    def unit(self, unit: MediaUnit) -> None:
+        self.units.append(unit)
+
+
+def sets_of(config: CodecConfig) -> list[bytes]:
+    """Parameter sets of a configuration record, by looking for their lengths."""
+    record = config.record
+    if config.codec is Codec.H264:
+        size = int.from_bytes(record[6:8], "big")
+        sps, rest = record[8 : 8 + size], record[8 + size :]
+        return [sps, rest[3 : 3 + int.from_bytes(rest[1:3], "big")]]
+    found, at = [], 23
+    for _ in range(record[22]):
+        count = int.from_bytes(record[at + 1 : at + 3], "big")
+        at += 3
+        for _ in range(count):
+            size = int.from_bytes(record[at : at + 2], "big")
+            found.append(record[at + 2 : at + 2 + size])
+            at += 2 + size
+    return [nal for nal in found if h265.nal_type(nal) in (h265.VPS, h265.SPS, h265.PPS)]
+
+
+def packets(codec: Codec, units: tuple[AccessUnit, ...], most: int, sets: list[bytes]) -> list[bytes]:
+    """Cut units into RTP packets of at most `most` payload bytes."""
+    made: list[bytes] = []
+
+    def send(payload: bytes, timestamp: int, marker: bool) -> None:
+        number = (65_530 + len(made)) & 0xFFFF
+        made.append(pack(">BBHII", 0x80, 96 | marker << 7, number, timestamp & 0xFFFFFFFF, 7) + payload)
+
+    head = 1 if codec is Codec.H264 else 2
+    for unit in units:
+        nals = [*(sets if unit.keyframe else []), *split_prefixed(unit.data)]
+        for place, nal in enumerate(nals):
+            last = place == len(nals) - 1
+            if len(nal) <= most:
+                send(nal, unit.pts, last)
+                continue
+            body = nal[head:]
+            for at in range(0, len(body), most):
+                edge = (0x80 if at == 0 else 0) | (0x40 if at + most >= len(body) else 0)
+                if codec is Codec.H264:
+                    prefix = bytes((nal[0] & 0xE0 | 28, edge | nal[0] & 31))
+                else:
+                    prefix = bytes((nal[0] & 0x81 | 49 << 1, nal[1], edge | nal[0] >> 1 & 63))
+                send(prefix + body[at : at + most], unit.pts, last and bool(edge & 0x40))
+    return made
+
+
+def receive(codec: Codec, wire: list[bytes]) -> Collected:
+    sink = Collected()
+    form = H264Depacketizer(sink) if codec is Codec.H264 else H265Depacketizer(sink)
+    receiver = RtpReceiver(form, 96, 90_000)
+    for packet in wire:
+        receiver.packet(memoryview(packet), 0, len(packet))
+    return sink
+
+
+def expected(units: tuple[AccessUnit, ...]) -> list[bytes]:
+    dropped = {h264.AUD}
+    return [
+        b"".join(len(nal).to_bytes(4, "big") + nal for nal in split_prefixed(unit.data) if nal[0] & 31 not in dropped)
+        for unit in units
+    ]
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
+@given(most=st.integers(min_value=20, max_value=3000))
+@settings(max_examples=15, deadline=None)
+def test_pictures_do_not_depend_on_how_they_are_cut(codec: Codec, most: int) -> None:
+    config, units = video_sample(codec, frames=12, gop=5)
+    sink = receive(codec, packets(codec, units, most, sets_of(config)))
+    assert [unit.pts - sink.units[0].pts for unit in sink.units] == [unit.pts - units[0].pts for unit in units]
+    assert [unit.keyframe for unit in sink.units] == [unit.keyframe for unit in units]
+    assert not any(unit.damaged for unit in sink.units)
+    if codec is Codec.H264:
+        assert [unit.data for unit in sink.units] == expected(units)
+    assert [(c.width_px, c.height_px) for c in sink.configs] == [(160, 96)]
+
+
+def test_a_lost_packet_damages_pictures_until_the_next_keyframe() -> None:
+    config, units = video_sample(Codec.H264, frames=15, gop=5)
+    wire = packets(Codec.H264, units, 60, sets_of(config))
+    second = next(i for i, packet in enumerate(wire) if int.from_bytes(packet[4:8], "big") == units[1].pts & 0xFFFFFFFF)
+    del wire[second]
+    damaged = [unit.damaged for unit in receive(Codec.H264, wire).units]
+    assert damaged[0] is False
+    assert any(damaged[1:5])
+    assert damaged[5:] == [False] * (len(damaged) - 5)
+
+
+def test_joining_in_mid_gop_is_damaged_until_the_keyframe() -> None:
+    config, units = video_sample(Codec.H264, frames=10, gop=5)
+    sets = ",".join(base64.b64encode(nal).decode() for nal in sets_of(config))
+    sink = Collected()
+    receiver = RtpReceiver(H264Depacketizer(sink, sets), 96, 90_000)
+    for packet in packets(Codec.H264, units[2:], 500, []):
+        receiver.packet(memoryview(packet), 0, len(packet))
+    assert [unit.damaged for unit in sink.units] == [True] * 3 + [False] * 5
+
+
+def test_b_pictures_get_rising_decode_times_not_after_their_presentation() -> None:
+    config, units = video_sample(Codec.H264, frames=24, gop=12, b_frames=2)
+    sink = receive(Codec.H264, packets(Codec.H264, units, 500, sets_of(config)))
+    assert len({unit.pts for unit in sink.units}) == len(units)
+    times = [unit.dts for unit in sink.units]
+    assert times == sorted(set(times))
+    assert all(unit.dts <= unit.pts for unit in sink.units)
+    assert any(unit.disposable for unit in sink.units)
+
+
+def test_extension_padding_and_sources_are_stepped_over() -> None:
+    config, units = video_sample(Codec.H264, frames=3, gop=5)
+    plain = packets(Codec.H264, units, 500, sets_of(config))
+    dressed = [
+        bytes((0x80 | 0x30 | 2,)) + p[1:12] + bytes(8) + b"\xab\xac\0\1" + bytes(4) + p[12:] + b"\0\0\3" for p in plain
+    ]
+    assert receive(Codec.H264, dressed).units == receive(Codec.H264, plain).units
