@@ -90,7 +90,9 @@ def _stop(number: int, frame: FrameType | None) -> None:
 def _run(options: Sequence[str], *, headless: bool) -> int:
     with contextlib.ExitStack() as parts:
         display: Mapping[str, str] = {} if headless else parts.enter_context(_display(os.environ))
-        servers = parts.enter_context(_program(["server", "demo", *options], _SERVERS_STOP_S, stdout=subprocess.PIPE))
+        servers = parts.enter_context(
+            _program(["server", "demo", "--json", *options], _SERVERS_STOP_S, stdout=subprocess.PIPE)
+        )
         assert servers.stdout is not None
         ready = _wait_ready(servers.stdout)
         if headless:
