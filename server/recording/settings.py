@@ -42,19 +42,9 @@ class RecordingSettings(Settings):
     sync_s: int = setting(
         5, "How often recordings are forced to disk: what a power cut can cost.", unit="seconds", ge=1, le=30
     )
-    prebuffer_limit_mb: int = setting(
-        512,
-        "Memory that the recent pictures of all cameras of one engine may take together.",
-        unit="megabytes",
-        ge=16,
-        le=65_536,
-    )
     disk_threads: int = setting(4, "Threads that write recordings, per engine.", ge=1, le=64)
     playback_threads: int = setting(4, "Threads that read recordings for viewers.", ge=1, le=64)
     viewers: int = setting(500, "Viewer connections accepted at a time.", ge=1, le=10_000)
-    viewer_buffer_mb: int = setting(
-        8, "Unsent pictures held for a slow viewer before whole GOPs are dropped.", unit="megabytes", ge=1, le=256
-    )
     seal_s: float = setting(
         15.0, "Time to finish open recording files when the recorder is stopped.", unit="seconds", ge=1, le=300
     )
