@@ -84,7 +84,8 @@ TEXT = st.text(st.sampled_from('amv=:;/ -,\r\n09RTPAVHJOUSfilenogth*$"') | st.ch
 @MANY
 def test_session_descriptions(text: str) -> None:
     with suppress(ProtocolError):
-        for media in parse_sdp(("m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n" + text).encode("utf-8", "replace")).media:
+        head = "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+        for media in parse_sdp((head + text).encode("utf-8", "replace")).media:
             if is_carried(media):
                 depacketizer_for(media, Swallow())
 

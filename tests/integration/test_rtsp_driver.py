@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ async def test_formats_arrive_whole_and_decode(video: str, audio: str, transport
         await run_until(where, sink, lambda: len(sink.of(video)) > 35 and len(sink.of(audio)) > 10)
     pictures = sink.of(video)
     assert not any(unit.damaged for unit in pictures)
-    steps = {b.pts - a.pts for a, b in zip(pictures, pictures[1:], strict=False)}
+    steps = {b.pts - a.pts for a, b in pairwise(pictures)}
     assert steps == {3600}
     config = next(track.config for track in sink.known if track.config.codec == video)
     assert (config.width_px, config.height_px) == (640, 360)
@@ -75,7 +76,7 @@ async def test_unknown_path_killed_camera_and_its_return() -> None:
                 camera.kill()
             return False
 
-        with pytest.raises(DeviceError, match="clos|broke"):
+        with pytest.raises(DeviceError, match=r"clos|broke"):
             await run_until(address(camera.url), sink, kill_in_mid_stream)
     with pytest.raises(DeviceError, match="cannot be reached"):
         await run_until(address(camera.url), sink, lambda: False)
