@@ -142,6 +142,8 @@ class PlaybackPage(QWidget):
     def go_to_first(self) -> None:
         """Home: the oldest recording that the recorder has of the selected camera."""
         self.master.pause()
+        if self.master.speed < 0:
+            self.master.set_speed(1.0)  # backward from before everything there is nothing
         self.master.seek(1)  # in the gap before everything; the picture that comes is the first
         self._shown_generation = -1
 

@@ -68,6 +68,7 @@ class RecordedTrack:
         self._decoder: VideoDecoder | None = None
         self._hidden: set[int] = set()  # UTC of units that are decoded and not shown
         self._target_us: UtcUs | None = None
+        self._still = False  # paused on the picture that was asked for: others wait, whatever their time
         self._fresh = True  # nothing of this generation was decoded yet
         self._gop: list[AccessUnit] = []  # what the decoder has seen of the current GOP, to decode it again
         self._drained = False
@@ -82,6 +83,9 @@ class RecordedTrack:
             self._hidden.clear()
             self._target_us = None
             self._fresh = True
+            self._still = False
+        if not clock.paused:
+            self._still = False
         self._clock = clock
         self._wake.set()
 
@@ -203,11 +207,12 @@ class RecordedTrack:
         clock, due = self._clock, None
         flags = PictureFlags.RECORDED
         wait_us: int | None = None
-        while self._pictures:
+        while self._pictures and not self._still:
             picture = self._pictures[0]
             if picture.utc_us == self._target_us:
                 flags |= PictureFlags.TARGET
                 self._target_us = None
+                self._still = clock.paused
             elif (wait_us := clock.due_in_us(picture.utc_us, monotonic_us())) != 0:
                 break
             due = self._pictures.popleft()
