@@ -13,18 +13,20 @@ from pathlib import Path
 import jwt
 import psutil
 import pytest
+import uvloop
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from common.api.recorder_configuration import RecordedHardware, RecorderConfiguration
-from common.foundation.clock import SystemClock
+from common.foundation.clock import SystemClock, UtcUs
 from common.foundation.errors import NotSignedIn
 from common.foundation.ids import RecorderId
 from common.net.tokens import AUDIENCE
-from common.protocols.media_channel.messages import Error, State, Subscribe
+from common.protocols.media_channel.messages import Error, Resume, State, Step, Subscribe, Unsubscribe
 from common.protocols.media_channel.records import RecordFlags
 from server.recording.api.listening import bound_socket
 from server.recording.gateway import GatewayPlan, RunningGateway, running_gateway
-from tests.support.recorder_rig import CAMERA, CAMERA_2, ListReader, Viewer, hardware, viewing
+from server.recording.mediadb.reader import MediaDatabaseReader
+from tests.support.recorder_rig import CAMERA, CAMERA_2, Viewer, hardware, viewing
 
 KEY = rsa.generate_private_key(65_537, 2048)
 ISSUER = "https://management/idp"
@@ -70,7 +72,12 @@ class Pushed:
 
 
 @asynccontextmanager
-async def gateway(tmp_path: Path, source: Pushed, engines: int = 2) -> AsyncIterator[tuple[RunningGateway, str]]:
+async def gateway(
+    tmp_path: Path,
+    source: Pushed,
+    engines: int = 2,
+    engine: str = "tests.support.stand_in_engine",
+) -> AsyncIterator[tuple[RunningGateway, str]]:
     plan = GatewayPlan(
         tmp_path / "media",
         tmp_path,
@@ -78,14 +85,15 @@ async def gateway(tmp_path: Path, source: Pushed, engines: int = 2) -> AsyncIter
         None,
         engines,
         seal_s=10.0,
-        engine_module="tests.support.stand_in_engine",
+        engine_module=engine,
     )
-    async with running_gateway(plan, source, ListReader(), SystemClock()) as running:
-        yield running, f"ws://127.0.0.1:{running.port}/media"
+    with contextlib.closing(MediaDatabaseReader(plan.recordings)) as reader:
+        async with running_gateway(plan, source, reader, SystemClock()) as running:
+            yield running, f"ws://127.0.0.1:{running.port}/media"
 
 
-def engine_processes() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children() if "tests.support.stand_in_engine" in p.cmdline()]
+def engine_processes(module: str = "tests.support.stand_in_engine") -> list[psutil.Process]:
+    return [p for p in psutil.Process().children() if module in p.cmdline()]
 
 
 def states(viewer: Viewer, sub: int) -> list[str]:
@@ -147,3 +155,44 @@ async def test_engines_end_with_the_gateway(tmp_path: Path) -> None:
             while len(engine_processes()) < 2:
                 await asyncio.sleep(0.05)
     assert engine_processes() == []
+
+
+def test_a_simulated_camera_is_live_recorded_and_played_while_it_is_written(tmp_path: Path) -> None:
+    """Everything real: engine, driver, media files and the loop that the recorder runs on."""
+    uvloop.run(_live_recorded_and_played(tmp_path))
+
+
+async def _live_recorded_and_played(tmp_path: Path) -> None:
+    module = "server.recording.engine"
+    camera = hardware(1, url="simulator:test?width=320&height=180")
+    source = Pushed(configuration(1, camera))
+    async with (
+        gateway(tmp_path, source, engines=1, engine=module) as (_, uri),
+        viewing(uri, token()) as (viewer, connection),
+    ):
+        connection.send(Subscribe(1, CAMERA))
+        await viewer.until(lambda: len(viewer.units) > 60, 60.0)
+        first = viewer.units[0].utc_us
+        connection.send(Unsubscribe(1))
+        connection.send(Subscribe(2, CAMERA, from_us=UtcUs(first + 1_000_000), paused=True, generation=1))
+        await viewer.until(lambda: any(unit.flags & RecordFlags.TARGET for unit in viewer.units))
+        shown = next(unit for unit in viewer.units if unit.flags & RecordFlags.TARGET)
+        assert first + 1_000_000 - shown.utc_us < 100_000
+        connection.send(Step(2, shown.utc_us, 1, 2))
+        await viewer.until(lambda: any(u.flags & RecordFlags.TARGET and u.generation == 2 for u in viewer.units))
+        stepped = next(u for u in viewer.units if u.flags & RecordFlags.TARGET and u.generation == 2)
+        assert 0 < stepped.utc_us - shown.utc_us < 100_000
+        connection.send(Resume(2))
+        await viewer.until_said("edge")
+        at_edge = viewer.units[-1].utc_us
+        await viewer.until(lambda: viewer.units[-1].utc_us > at_edge + 1_000_000)  # what was recorded since
+        played = [unit.dts for unit in viewer.units if unit.sub == 2 and unit.generation == 2]
+        assert played == sorted(set(played))
+        viewer.forget()
+        connection.send(Subscribe(3, CAMERA))
+        await viewer.until(lambda: len([u for u in viewer.units if u.sub == 3]) > 3)
+        os.kill(engine_processes(module)[0].pid, signal.SIGKILL)
+        await viewer.until(lambda: "lost" in states(viewer, 3))
+        viewer.forget()
+        await viewer.until(lambda: len([u for u in viewer.units if u.sub == 3]) > 30, 60.0)
+    assert engine_processes(module) == []

@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Mapping
 
-from common.foundation.errors import DeviceError, DeviceRefused, ProtocolError, VmsError
+from common.foundation.errors import DeviceError, ProtocolError, VmsError
 from common.foundation.logs import without_secrets
 from common.protocols.media_channel.messages import Probe, Probed, decode_server
 
@@ -25,6 +25,12 @@ class ProbeFailed(VmsError):
     message_key = "media.probe_failed"
 
 
+class CameraDidNotAnswer(DeviceError):
+    """The camera cannot be reached, or refused us; the detail is already a sentence for a person."""
+
+    message_key = "media.probe_answer"
+
+
 class ProcessProber:
     """Runs `python -m server.recording.probe`, at most two at once: one JSON line in, one JSON line out."""
 
@@ -34,7 +40,7 @@ class ProcessProber:
         self._places = asyncio.Semaphore(MOST_PROBES)
 
     async def probe(self, request: Probe) -> Probed:
-        """Raises DeviceError (DeviceRefused) when the camera does not answer (says no), ProbeFailed otherwise."""
+        """Raises DeviceError when the camera does not answer or says no, ProbeFailed when trying itself failed."""
         camera = without_secrets(request.url)
         try:
             async with asyncio.timeout(self._timeout_s), self._places:
@@ -76,11 +82,10 @@ class ProcessProber:
 
 
 def _probed(answer: Mapping[str, object], number: int, camera: str) -> Probed:
-    """Read the probe's line: `{"video":...,"audio":...,"jpeg":...}` or `{"error":...,"refused":true}`."""
+    """Read the probe's line: `{"video":...,"audio":...,"jpeg":...}` or `{"error":{"message":...}}`."""
     error = answer.get("error")
-    if isinstance(error, str):
-        kind = DeviceRefused if answer.get("refused") is True else DeviceError
-        raise kind(error, camera=camera)
+    if isinstance(error, dict):
+        raise CameraDidNotAnswer(str(error.get("message", "no reason given")), camera=camera)
     try:
         message = decode_server(json.dumps({**answer, "op": "probed", "id": number}))
     except ProtocolError as wrong:
