@@ -15,7 +15,8 @@ from common.foundation.errors import ServerUnreachable, VmsError
 from common.ui.icons import _GLYPHS, State, icon, state_dot
 from common.ui.item_model import ItemModel, ItemNode, dragged_keys
 from common.ui.item_tree import ItemTree
-from common.ui.off_thread import run_off_thread
+from common.ui.nearby import NearbyServers
+from common.ui.off_thread import run_off_thread, wait_for_jobs
 from common.ui.server_time import ServerTime
 from common.ui.task_bar import TaskBar
 
@@ -154,3 +155,14 @@ def test_every_icon_and_state_can_be_drawn(qtbot: QtBot) -> None:
     assert not [name for name in _GLYPHS if icon(name).pixmap(16, 16).isNull()]
     pictures = {state: state_dot(state).toImage() for state in State}
     assert len({bytes(picture.constBits()) for picture in pictures.values()}) == len(State)
+
+
+def test_servers_nearby_are_listened_for_and_left_in_peace(qtbot: QtBot) -> None:
+    """Whether or not this machine has multicast, starting and stopping leaves nothing behind."""
+    nearby = NearbyServers()
+    nearby.start()
+    assert wait_for_jobs()
+    nearby.stop()
+    nearby.stop()
+    assert wait_for_jobs()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("zeroconf")]

@@ -31,8 +31,10 @@ def management(tmp_path: Path) -> Iterator[Running]:
     config = tmp_path / "vedette.toml"
     config.write_text('[management]\nhttps_port = 0\nbind_address = "127.0.0.1"\nannounce = false\n')
     process = subprocess.Popen(
-        [sys.executable, "-m", "server.management", "--data", str(tmp_path / "data"), "--config", str(config)]
-        + ["--ready-fd", str(write_end)],
+        [
+            *(sys.executable, "-m", "server.management", "--data", str(tmp_path / "data")),
+            *("--config", str(config), "--ready-fd", str(write_end)),
+        ],
         pass_fds=[write_end],
     )
     os.close(write_end)
