@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import sys
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from common.foundation.backoff import Backoff
 from common.foundation.clock import Clock
 from common.foundation.ids import DeviceId, HardwareId
 from server.recording.assignment import spread
+from server.recording.processes import start_module
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class EngineCommand:
 
     def arguments(self, number: int) -> Sequence[str]:
         return (
-            *(sys.executable, "-m", self.module),
+            self.module,
             *("--root", str(self.root)),
             *("--socket", str(self.socket(number))),
             *("--data", str(self.data)),
@@ -82,13 +82,7 @@ class Engine:
         while True:
             began_s = self._clock.monotonic_s()
             try:
-                process = await asyncio.create_subprocess_exec(
-                    *self._command.arguments(self.number),
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
-                    limit=_MOST_EVENT_BYTES,
-                    start_new_session=True,  # Ctrl-C is for the gateway, which then stops it in order
-                )
+                process = await start_module(self._command.arguments(self.number), _MOST_EVENT_BYTES)
             except OSError as failed:
                 log.error("engine cannot be started", extra={"engine": self.number, "reason": str(failed)})
                 await self._clock.sleep(retry.next_s())

@@ -1,15 +1,14 @@
 """Tries a camera that is not configured, in a process of its own: strange devices may hang or crash a decoder."""
 
 import asyncio
-import contextlib
 import json
 import logging
-import sys
 from collections.abc import Mapping
 
 from common.foundation.errors import DeviceError, ProtocolError, VmsError
 from common.foundation.logs import without_secrets
 from common.protocols.media_channel.messages import Probe, Probed, decode_server
+from server.recording.processes import end, start_module
 
 log = logging.getLogger(__name__)
 
@@ -50,13 +49,7 @@ class ProcessProber:
         return _probed(answer, request.id, camera)
 
     async def _ask(self, request: Probe) -> Mapping[str, object]:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", self._module),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=_MOST_ANSWER_BYTES,
-            start_new_session=True,
-        )
+        process = await start_module((self._module,), _MOST_ANSWER_BYTES)
         assert process.stdin is not None
         assert process.stdout is not None
         asked = {
@@ -73,9 +66,7 @@ class ProcessProber:
         except (ConnectionError, ValueError, RecursionError) as wrong:
             raise ProbeFailed(f"the probing process gave no answer: {wrong}") from None
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            await end(process)
         if not isinstance(answer, dict):
             raise ProbeFailed("the probing process answered nonsense")
         return answer
