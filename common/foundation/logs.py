@@ -5,6 +5,7 @@ Code logs a fixed event text plus fields: `log.warning("device lost", extra={"ca
 
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,8 @@ from common.foundation.clock import US_PER_S, Clock, UtcUs, iso_utc
 
 FILE_LIMIT_BYTES = 10_000_000
 FILES_KEPT = 5
+STDERR_LEVEL = "VEDETTE_STDERR_LEVEL"
+"""Environment variable: what is worth showing on stderr; daemons and their own children inherit it."""
 
 _OWN_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 _SECRET_NAME = re.compile(
@@ -100,18 +103,19 @@ def log_file(data: Path, daemon: str) -> Path:
 
 @contextmanager
 def logging_to(
-    daemon: str, data: Path | None, level: str = "INFO", stderr: TextIO | None = None, stderr_level: str = "DEBUG"
+    daemon: str, data: Path | None, level: str = "INFO", stderr: TextIO | None = None, stderr_level: str = ""
 ) -> Iterator[None]:
     """Send this process's logs to stderr and, with `data`, to `<data>/logs/<daemon>.log`; undone on leaving.
 
-    Nothing below `level` is logged, and nothing below `stderr_level` shown on stderr.
+    Nothing below `level` is logged, and nothing below `stderr_level` (else the variable VEDETTE_STDERR_LEVEL) is shown
+    on stderr.
 
     Two processes must not rotate one file: give each its own `daemon` name (`recording-engine-0`).
     """
     root = logging.getLogger()
     handlers: list[logging.Handler] = [logging.StreamHandler(stderr or sys.stderr)]
     handlers[0].setFormatter(HumanFormatter(daemon))
-    handlers[0].setLevel(stderr_level.upper())
+    handlers[0].setLevel((stderr_level or os.environ.get(STDERR_LEVEL) or "DEBUG").upper())
     if data is not None:
         path = log_file(data, daemon)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

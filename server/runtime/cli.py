@@ -16,9 +16,9 @@ from rich.markup import escape
 from common.foundation.catalog import explain
 from common.foundation.clock import SystemClock
 from common.foundation.errors import SettingsError, VmsError
-from common.foundation.logs import logging_to
+from common.foundation.logs import STDERR_LEVEL, logging_to
 from common.foundation.places import default_data_dir, default_settings_file
-from server.runtime.daemon import EXIT_FAILED, EXIT_REFUSED, STDERR_LEVEL
+from server.runtime.daemon import EXIT_FAILED, EXIT_REFUSED
 from server.runtime.supervisor import RunningServers, RunPlan, running_servers
 from server.runtime.tables import TABLES
 

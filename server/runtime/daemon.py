@@ -29,7 +29,6 @@ from common.foundation.logs import logging_to
 
 EXIT_REFUSED = 78  # EX_CONFIG of sysexits.h: starting again without a change does not help
 EXIT_FAILED = 1
-STDERR_LEVEL = "VEDETTE_STDERR_LEVEL"  # variable: what a daemon says on stderr at least; its file has all
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +72,7 @@ def run_daemon(name: str, serve: Callable[[Daemon], Awaitable[None]], arguments:
     started = daemon_arguments(name, sys.argv[1:] if arguments is None else arguments)
     try:
         started.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with logging_to(name, started.data, stderr_level=os.environ.get(STDERR_LEVEL, "DEBUG")):
+        with logging_to(name, started.data):
             sys.exit(_run(started, serve))
     except OSError as failed:
         sys.stderr.write(f"The data folder {started.data} cannot be used: {failed}\n")
