@@ -178,22 +178,24 @@ class PlaybackPage(QWidget):
         self.playhead_changed.emit(at)
 
     def _follow_pictures(self) -> None:
-        """The first picture of a new place: the clock may run, and after a step or "first" it stands at the picture."""
+        """The first picture of a new place: the clock may run, and after a step or "first" it stands at the picture
+        of the selected camera."""
         master = self.master
-        if self._shown_generation == master.clock.generation:
+        generation = master.clock.generation
+        if self._shown_generation == generation:
             return
-        feed = self.grid.selected_tile.feed
-        infos = [tile.feed.info for tile in self.grid.tiles if tile.feed is not None and tile.feed.info is not None]
-        info = None if feed is None else feed.info
-        arrived = [shown for shown in infos if shown.generation == master.clock.generation]
+        feeds = [tile.feed for tile in self.grid.tiles if tile.feed is not None]
+        arrived = [feed.info for feed in feeds if feed.info is not None and feed.info.generation == generation]
         if not arrived:
             return
-        if info is None or info.generation != master.clock.generation:
-            info = arrived[0]
-        self._shown_generation = master.clock.generation
+        master.release()
+        selected = self.grid.selected_tile.feed
+        info = arrived[0] if selected is None else selected.info
+        if info is None or info.generation != generation:
+            return  # another camera was quicker: it does not say where the selected one landed
+        self._shown_generation = generation
         if info.flags & PictureFlags.TARGET and (self._stepped() or master.clock.at_us <= 1):
             master.landed(info.utc_us)
-        master.release()
 
     def _stepped(self) -> bool:
         return self.master.last_cause.startswith("step")

@@ -1,5 +1,7 @@
 """The playhead, generations, and the order of pictures backward."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,7 +55,7 @@ def test_too_many_pictures_are_thinned_evenly_and_the_first_is_kept() -> None:
     times = [picture.utc_us for picture in shown]
     assert len(times) == 7
     assert times[-1] == units[0].utc_us
-    assert len({a - b for a, b in zip(times, times[1:], strict=False)}) == 1
+    assert len({a - b for a, b in itertools.pairwise(times)}) == 1
 
 
 @given(st.integers(0, 5000), st.integers(1, 500))
@@ -66,7 +68,7 @@ def test_merged_spans_cover_the_same_and_do_not_touch(spans: list[tuple[int, int
     joined = merged(spans)
     covered = {t for start, end in spans for t in range(start, end)}
     assert {t for start, end in joined for t in range(start, end)} == covered
-    assert all(a[1] < b[0] for a, b in zip(joined, joined[1:], strict=False))
+    assert all(a[1] < b[0] for a, b in itertools.pairwise(joined))
     for at in (0, 500, 1050):
         assert (span_at(joined, at) is not None) == (at in covered)
 

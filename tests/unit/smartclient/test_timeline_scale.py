@@ -1,5 +1,6 @@
 """Timeline geometry: times and pixels are each other's inverse, also across summer time."""
 
+import itertools
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -52,7 +53,7 @@ def test_the_day_with_25_hours_shows_the_doubled_hour_with_its_offsets() -> None
     assert labels[:6] == ["Sun 25 Oct", "01:00", "02:00 +02:00", "02:00 +01:00", "03:00", "04:00"]
     assert len(labels) == 25
     marks = day(2026, 10, 25, 25).marks(BERLIN)
-    assert all(b.at - a.at == 3600 * US_PER_S for a, b in zip(marks, marks[1:], strict=False))
+    assert all(b.at - a.at == 3600 * US_PER_S for a, b in itertools.pairwise(marks))
 
 
 def test_the_day_with_23_hours_leaves_out_the_missing_hour() -> None:
