@@ -1,5 +1,6 @@
 """The HTTPS socket, and the web server on it."""
 
+import asyncio
 import contextlib
 import ipaddress
 import socket
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from common.foundation.errors import SettingsError
 from common.net.tls import server_context
@@ -16,6 +18,7 @@ from server.management.settings import ManagementSettings
 FALLBACK_PORT = 8443
 _MOST_REQUESTS = 1000  # at once; beyond that 503
 _STOP_WITHIN_S = 3
+_LAST_BYTES_S = 0.1  # for the last answers to leave
 
 
 class PortInUse(SettingsError):
@@ -65,12 +68,44 @@ def shown_host(settings: ManagementSettings, hosts: tuple[str, ...]) -> str:
     return "127.0.0.1"
 
 
+class _Connections:
+    """Every open connection, so that none is left when the server stops.
+
+    TLS closes with an exchange: a client that keeps an idle connection and does not read would hold the server up for
+    half a minute.
+    """
+
+    def __init__(self) -> None:
+        self._open: set[asyncio.Transport] = set()
+
+    def protocol(self) -> type[asyncio.Protocol]:
+        """Return uvicorn's HTTP protocol, noting its connections here."""
+        connections = self._open
+
+        class NotedProtocol(H11Protocol):
+            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+                connections.add(transport)
+                super().connection_made(transport)
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                connections.discard(self.transport)
+                super().connection_lost(exc)
+
+        return NotedProtocol
+
+    def drop_all(self) -> None:
+        for transport in list(self._open):
+            transport.abort()
+
+
 class HttpsServer(uvicorn.Server):
     """Uvicorn with our own TLS context, leaving signals to `server.runtime`."""
 
     def __init__(self, app: ASGIApp, certificates: SiteCertificates) -> None:
+        self._connections = _Connections()
         config = uvicorn.Config(
             app,
+            http=self._connections.protocol(),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -85,6 +120,17 @@ class HttpsServer(uvicorn.Server):
         config.load()
         config.ssl = server_context(certificates.cert_path, certificates.key_path)
         self._certificates = certificates
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let requests end, for a few seconds at most, then drop what is still open."""
+        loop = asyncio.get_running_loop()
+        give_up_s = loop.time() + _STOP_WITHIN_S
+        async with asyncio.TaskGroup() as group:
+            stopping = group.create_task(super().shutdown(sockets), name="stop listening")
+            while not stopping.done():
+                await asyncio.sleep(_LAST_BYTES_S)
+                if not self.server_state.tasks or loop.time() > give_up_s:
+                    self._connections.drop_all()
 
     def reload_certificate(self) -> None:
         """Have new connections see the renewed certificate."""

@@ -1,4 +1,4 @@
-"""A thousand senseless inputs to the management server's port: it goes on answering, and never with a fault of its own."""
+"""A thousand senseless inputs to the management server's port: it goes on answering, with no fault of its own."""
 
 import json
 import random
