@@ -54,7 +54,7 @@ class KeyPair:
 def create_authority(name: str) -> KeyPair:
     """Make a certificate authority for a site called `name`."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
+    subject = _subject(name)
     builder = _begin(subject, subject, key.public_key(), AUTHORITY_LIFE).add_extension(
         x509.BasicConstraints(ca=True, path_length=0), critical=True
     )
@@ -88,7 +88,7 @@ def sign_request(authority: KeyPair, csr_pem: bytes, hosts: Sequence[str]) -> by
 def create_request(name: str) -> tuple[bytes, bytes]:
     """Make a key and a request for it; return `(csr_pem, key_pem)`."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
+    subject = _subject(name)
     request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
     return request.public_bytes(serialization.Encoding.PEM), _key_pem(key)
 
@@ -138,7 +138,7 @@ def _issue(authority: KeyPair, public: CertificatePublicKeyTypes, hosts: Sequenc
     key = serialization.load_pem_private_key(authority.key_pem, password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise BadCertificate("the authority's key is not an EC key", path="certificate authority")
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0][:64])])
+    subject = _subject(hosts[0])
     builder = _begin(subject, issuer.subject, public, SERVER_LIFE)
     try:
         names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
@@ -169,6 +169,12 @@ def _begin(
         .not_valid_before(now - _CLOCKS_MAY_DIFFER)
         .not_valid_after(now + life)
     )
+
+
+def _subject(name: str) -> x509.Name:
+    """Return a subject; its length is limited in bytes (RFC 5280, appendix A.1, ub-common-name)."""
+    short = name.encode("utf-8", "replace")[:64].decode("utf-8", "ignore") or "unnamed"
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, short)])
 
 
 def _general_name(host: str) -> x509.GeneralName:
