@@ -52,13 +52,22 @@ async def announced(name: str, port: int, ca_sha256: str, addresses: Sequence[st
     )
     zeroconf = await asyncio.to_thread(_opened)  # with a loop and thread of its own: it leaves sockets open on uvloop
     try:
+        registering = asyncio.create_task(asyncio.to_thread(_register, zeroconf, info), name="announce")
         try:
-            await asyncio.to_thread(zeroconf.register_service, info, allow_name_change=True)
-        except Exception as error:
-            raise DiscoveryUnavailable(str(error) or type(error).__name__) from error
+            await asyncio.shield(registering)
+        finally:
+            # Closing in the middle of it would wait ten seconds for a word that never comes.
+            await asyncio.wait([registering])
         yield
     finally:
         await asyncio.to_thread(zeroconf.close)
+
+
+def _register(zeroconf: Zeroconf, info: ServiceInfo) -> None:
+    try:
+        zeroconf.register_service(info, allow_name_change=True)
+    except Exception as error:  # its own kinds, and whatever the network raises
+        raise DiscoveryUnavailable(str(error) or type(error).__name__) from error
 
 
 def _opened() -> Zeroconf:

@@ -48,7 +48,7 @@ class Database:
         except (SQLAlchemyError, CommandError, OSError) as error:
             self.close()
             reason = str(getattr(error, "orig", None) or error)
-            raise DatabaseUnusable(f"{path}: {reason}", path=str(path)) from error
+            raise DatabaseUnusable(reason, path=str(path)) from error
 
     def close(self) -> None:
         self._engine.dispose()
