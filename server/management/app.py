@@ -105,7 +105,7 @@ async def management_server(
                     helper.cancel()
                 services.tasks.stop_all()
                 server.should_exit = True
-                await asyncio.wait([serving])
+                await asyncio.wait([serving, *helpers])  # before the group cancels them a second time
     finally:
         listening.close()
         await asyncio.to_thread(database.close)
