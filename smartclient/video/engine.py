@@ -114,7 +114,7 @@ class VideoEngine(QObject):
         return self._clock.playhead_us(monotonic_us()) if source.recorded else None
 
     def _poll(self) -> None:
-        for feed in self._feeds.values():
+        for feed in list(self._feeds.values()):  # what hears of a picture may open and close tiles
             feed.poll()
 
     # playback

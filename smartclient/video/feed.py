@@ -63,6 +63,7 @@ class TileFeed(QObject):
         self.info: PictureInfo | None = None
         self._send = send
         self._closed = closed
+        self._ended = False  # a window on its way out may still paint, resize and close
         self._box_px = (max(16, box_px[0]), max(16, box_px[1]))
         self._slot, self._descriptor = SlotReader.create(self._needed_bytes())
         self._number = 0
@@ -82,7 +83,7 @@ class TileFeed(QObject):
     def resize(self, width_px: int, height_px: int) -> None:
         """Want pictures for another box, in device pixels."""
         box_px = (max(16, width_px), max(16, height_px))
-        if box_px == self._box_px:
+        if self._ended or box_px == self._box_px:
             return
         self._box_px = box_px
         needed, capacity = self._needed_bytes(), self._slot.capacity_bytes
@@ -98,14 +99,14 @@ class TileFeed(QObject):
 
     def poll(self) -> bool:
         """Say `arrived` when there is a newer picture. Called on each tick of the engine."""
-        if not self._slot.newer_than(self._number):
+        if self._ended or not self._slot.newer_than(self._number):
             return False
         self.arrived.emit()
         return True
 
     def take(self) -> QImage | None:
         """Return the newest picture; it shares memory with the decoder and is good until the next call."""
-        if self._slot.newer_than(self._number):
+        if not self._ended and self._slot.newer_than(self._number):
             taken = self._slot.take()
             if taken is not None:
                 info, pixels = taken
@@ -116,7 +117,10 @@ class TileFeed(QObject):
         return self._image
 
     def close(self) -> None:
-        """Stop, and give the memory back as soon as nobody holds its last picture."""
+        """Stop, and give the memory back as soon as nobody holds its last picture. A second call does nothing."""
+        if self._ended:
+            return
+        self._ended = True
         self._send(control.CloseTile(self.tile), None)
         self._image = None
         self._slot.close()

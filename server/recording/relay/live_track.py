@@ -117,7 +117,7 @@ class LiveTrack:
 
     def gops_before(self, number: int) -> int:
         """How many GOPs began before the unit with that number, kept or gone."""
-        if number >= self.end:
+        if not self._kept or number >= self.end:
             return self._gops
         kept = self._kept[max(number - self._first, 0)]
         return kept.gop - 1

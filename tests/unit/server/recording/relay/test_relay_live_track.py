@@ -136,3 +136,13 @@ def test_a_viewer_never_gets_a_unit_without_those_it_refers_to(turns: list[tuple
         lost += taken.lost_units
         taken_units += sum(r.kind is RecordKind.VIDEO for r, _ in taken.records)
     assert taken_units + lost == sent
+
+
+def test_a_viewer_behind_a_lost_source_is_told_what_it_lost() -> None:
+    track = started()
+    fed(track, 0, 5)
+    cursor = track.join(nothing)
+    track.broke()
+    taken = cursor.take(10**9, 0.0)
+    assert taken.records == []
+    assert taken.lost_units == 5
