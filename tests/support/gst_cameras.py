@@ -19,7 +19,7 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 FPS = 25
-PATTERN = f"testsrc2=size=640x360:rate={FPS}:duration=4"
+LOOP_S = 4
 X265 = "keyint=25:scenecut=0:bframes=0:log-level=none"
 VIDEO = {
     "h264": (
@@ -46,16 +46,18 @@ AUDIO = {
 }
 
 
-def encoded(codec: str, b_frames: int, cache: Path) -> Path:
-    """Return a raw stream of the test picture, encoded once."""
-    path = cache / f"{codec}-{b_frames}.raw"
+def encoded(codec: str, b_frames: int, size: str, rate: list[str], cache: Path) -> Path:
+    """Return a raw stream of the test picture, encoded once. `rate`: ffmpeg's options for bits a second and GOP."""
+    path = cache / f"{codec}-{b_frames}-{size}{''.join(rate)}.raw"
     if not path.exists():
         fresh = path.with_suffix(f".{GLib.random_int()}")
+        pattern = f"testsrc2=size={size}:rate={FPS}:duration={LOOP_S}"
+        pattern += ",noise=alls=8:allf=t" if rate else ""
         extra = ["-bf", str(b_frames)] if codec == "h264" else []
         if b_frames:
             extra += ["-x264-params", f"bframes={b_frames}:b-adapt=0:keyint=25:scenecut=0"]
         aud = {"h264": ["-bsf:v", "h264_metadata=aud=insert"], "h265": ["-bsf:v", "hevc_metadata=aud=insert"]}
-        call = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", PATTERN, *VIDEO[codec][0][:-2], *extra]
+        call = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", pattern, *VIDEO[codec][0][:-2], *rate, *extra]
         subprocess.run([*call, *aud.get(codec, []), *VIDEO[codec][0][-2:], str(fresh)], check=True)
         fresh.rename(path)
     return path
@@ -115,18 +117,24 @@ def main() -> None:
     parser.add_argument("--auth", choices=["basic", "digest"])
     parser.add_argument("--transport", choices=["tcp", "udp", "any"], default="any")
     parser.add_argument("--b-frames", type=int, default=0)
+    parser.add_argument("--size", default="640x360")
+    parser.add_argument("--kbit", type=int, default=0, help="bits a second in thousands; 0: as the encoder likes")
+    parser.add_argument("--gop", type=int, default=25)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--cache", type=Path, required=True)
     options = parser.parse_args()
     Gst.init(None)
-    raw = encoded(options.video, options.b_frames, options.cache).read_bytes()
+    rate = ["-b:v", f"{options.kbit}k", "-maxrate", f"{options.kbit}k", "-bufsize", f"{options.kbit}k"]
+    rate = [*rate, "-g", str(options.gop)] if options.kbit else []
+    raw = encoded(options.video, options.b_frames, options.size, rate, options.cache).read_bytes()
     units = pictures(options.video, raw)
     server = GstRtspServer.RTSPServer.new()
     server.set_address("127.0.0.1")
     server.set_service(str(options.port))
     factory = GstRtspServer.RTSPMediaFactory()
     _, caps, payloader = VIDEO[options.video]
-    caps += f",framerate={FPS}/1"
+    width, height = options.size.split("x")
+    caps = caps.replace("640", width).replace("360", height) + f",framerate={FPS}/1"
     line = f'appsrc name=video format=time max-bytes=1 caps="{caps}" ! {payloader} name=pay0'
     if options.audio:
         line += f" audiotestsrc volume=0.2 ! {AUDIO[options.audio]} name=pay1"

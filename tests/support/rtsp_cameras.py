@@ -43,13 +43,14 @@ def rtsp_camera(
     transport: str = "any",
     b_frames: int = 0,
     port: int = 0,
+    more: tuple[str, ...] = (),
 ) -> Iterator[RtspCamera]:
-    """Serve /cam on a free port. With `auth` (basic, digest) the login is operator / right."""
+    """Serve /cam on a free port. With `auth` (basic, digest) the login is operator / right. `more`: further options."""
     cache = Path(tempfile.gettempdir()) / "vedette-test-clips"
     cache.mkdir(exist_ok=True)
     program = Path(__file__).with_name("gst_cameras.py")
     call = [SYSTEM_PYTHON, str(program), "--video", video, "--transport", transport, "--cache", str(cache)]
-    call += ["--port", str(port), "--b-frames", str(b_frames)]
+    call += ["--port", str(port), "--b-frames", str(b_frames), *more]
     call += ["--audio", audio] if audio else []
     call += ["--auth", auth] if auth else []
     process = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
