@@ -21,6 +21,7 @@ from common.clients.management_values import (
     ServerFailed,
     ValidationFailed,
 )
+from common.foundation.clock import UtcUs
 from common.foundation.errors import NotSignedIn, ProtocolError, VmsError
 from common.foundation.ids import HardwareId, RecorderId
 
@@ -55,6 +56,10 @@ class ManagementClient:
     @property
     def base_url(self) -> str:
         return self._https.base_url
+
+    def server_now_us(self) -> UtcUs | None:
+        """Return the server's clock, to about a second, from its last answer; None before the first."""
+        return self._https.server_now_us()
 
     def close(self) -> None:
         """Close the connections; does not sign out."""
@@ -147,13 +152,17 @@ class ManagementClient:
         password: str = "",
         *,
         name: str = "",
+        transport: str = "auto",
         timeout_s: float = 60.0,
     ) -> HardwareId:
         """Add a device by its address (`rtsp://host/path`, `simulator:NAME`) and return it once it is there.
 
+        `transport` is how media travels: `auto`, `tcp` or `udp`.
         Raises ValidationFailed (properties `hardwareAddress`, `userName`, `password`, `displayName`) or ServerFailed.
         """
         body = {"hardwareAddress": address, "userName": user_name, "password": password, "displayName": name}
+        if transport != "auto":
+            body["transport"] = transport
         started = self._call("POST", f"/recordingServers/{recorder_id}?task=AddHardware", body=body)
         return HardwareId(self._followed(started, timeout_s))
 

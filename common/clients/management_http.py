@@ -2,7 +2,10 @@
 
 import json
 import ssl
+import time
 from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +14,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from common.clients.management_values import ChangedMeanwhile, NotFound, ServerFailed, ValidationFailed
+from common.foundation.clock import US_PER_S, UtcUs
 from common.foundation.errors import NotPermitted, NotSignedIn, ProtocolError, ServerUnreachable, VmsError
 from common.net.tls import CertificateNotTrusted, pinned_context
 
@@ -55,9 +59,23 @@ class HttpsConnection:
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy for the web is no way to the site's own server
         self._session.mount("https://", _PinnedAdapter(context))
+        self._dated: tuple[int, float] | None = None  # the server's clock, and our monotonic one at that moment
 
     def close(self) -> None:
         self._session.close()
+
+    def server_now_us(self) -> UtcUs | None:
+        """Return the server's clock by the last answer's Date (RFC 9110, 6.6.1: whole seconds), None before one."""
+        dated = self._dated
+        return None if dated is None else UtcUs(dated[0] + round((time.monotonic() - dated[1]) * US_PER_S))
+
+    def _read_date(self, date: str) -> None:
+        try:
+            moment = parsedate_to_datetime(date)
+        except ValueError:
+            return  # no Date, or none that can be read: the last one stays
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # "-0000" is read without a zone
+        self._dated = (round(aware.timestamp() * US_PER_S) + US_PER_S // 2, time.monotonic())  # middle of its second
 
     def request(
         self,
@@ -89,6 +107,7 @@ class HttpsConnection:
             ) as response:
                 content = response.raw.read(_MOST_ANSWER_BYTES + 1, decode_content=True)
                 status = response.status_code
+                self._read_date(response.headers.get("Date", ""))
         except requests.exceptions.SSLError as error:
             raise self._tls_failure(error) from error
         except (requests.exceptions.RequestException, OSError) as error:

@@ -92,10 +92,9 @@ class Changes(QObject):
         said = name or camera.url
 
         def add() -> HardwareId:
-            hardware_id = client.add_hardware(recorder.id, camera.url, camera.user, camera.password, name=name)
-            if camera.transport != "auto":
-                client.update("hardware", hardware_id, {"transport": camera.transport})
-            return hardware_id
+            return client.add_hardware(
+                recorder.id, camera.url, camera.user, camera.password, name=name, transport=camera.transport
+            )
 
         def done(hardware_id: HardwareId) -> None:
             added(hardware_id)

@@ -28,6 +28,7 @@ from common.ui.session import Session
 from common.ui.sign_in import SignInDialog
 from common.ui.task_bar import TaskBar
 from common.ui.theme import apply_theme, theme
+from common.ui.window_size import first_size
 from common.ui.words import sentence, words
 from mgmtclient.app.actions import Actions
 from mgmtclient.app.changes import Changes
@@ -56,8 +57,8 @@ class MainWindow(QMainWindow):
         self._again = False
         self._wanted = ""  # key to select as soon as the server tells of it
         self._fetched_at = SystemClock().now_us()
-        self.setWindowTitle(f"{words('mgmt.product')} - {session.server_url.removeprefix('https://')}")
-        self.resize(1280, 800)
+        self.setWindowTitle(session.server_url.removeprefix("https://"))  # Qt adds the product's name
+        first_size(self, 1280, 800)
 
         self.tree = ItemTree(words("mgmt.filter_hint"), words("mgmt.node_tree"))
         self.overview = Overview()
@@ -138,9 +139,9 @@ class MainWindow(QMainWindow):
         self.who = QLabel()
         self._show_who()
         self.statusBar().addPermanentWidget(self.who)
-        clock = ServerTime()
-        clock.setContentsMargins(8, 0, 12, 0)
-        self.statusBar().addPermanentWidget(clock)
+        self.clock = ServerTime()
+        self.clock.setContentsMargins(8, 0, 12, 0)
+        self.statusBar().addPermanentWidget(self.clock)
         self.statusBar().setSizeGripEnabled(False)
 
     def _show_who(self) -> None:
@@ -161,6 +162,9 @@ class MainWindow(QMainWindow):
         self._refreshing = None
         first, self._read_once = not self._read_once, True
         self._fetched_at = SystemClock().now_us()
+        server_now_us = self._session.client.server_now_us()
+        if server_now_us is not None:
+            self.clock.server_said(server_now_us)
         self.stale.clear()
         self._site = site
         items: tuple[Item, ...] = (*site.recorders, *site.hardware, *site.devices)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QLoggingCategory, Qt, QTimer
 from PySide6.QtWidgets import QApplication, QDialog
 
 from common.foundation.errors import VmsError
@@ -21,12 +21,14 @@ from smartclient.app.window import SmartClientWindow
 from smartclient.video.engine import VideoEngine
 
 PRODUCT = "Vedette Smart Client"
+_QUIET = "qt.multimedia.symbolsresolver=false"  # it warns where there is no PipeWire; Qt then plays through PulseAudio
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until the window is closed; 0, or 1 when signing in by arguments did not work."""
     given = _arguments(arguments)
     logging.basicConfig(level=os.environ.get("VEDETTE_LOG", "WARNING"))
+    QLoggingCategory.setFilterRules(_QUIET)
     app = QApplication(sys.argv[:1])
     app.setApplicationName("vedette-smartclient")
     app.setApplicationDisplayName(PRODUCT)

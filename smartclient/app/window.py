@@ -1,40 +1,24 @@
-"""The main window: tabs, camera list, server time, and what every key does."""
+"""The main window: top bar, camera list and the page of the open tab, joined to the site, the video and the keys."""
 
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QIcon, QKeySequence, QShortcut
-from PySide6.QtWidgets import (
-    QAbstractButton,
-    QAbstractSpinBox,
-    QApplication,
-    QButtonGroup,
-    QComboBox,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QMainWindow,
-    QMenu,
-    QSplitter,
-    QStackedWidget,
-    QTabBar,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from common.foundation.clock import US_PER_S, UtcUs
 from common.foundation.errors import VmsError
-from common.ui.icons import icon
 from common.ui.item_tree import ItemTree
 from common.ui.notices import EmptyState, Notice
 from common.ui.off_thread import run_off_thread
-from common.ui.server_time import ServerTime
 from common.ui.session import Session
-from common.ui.theme import set_role
+from common.ui.window_size import first_size
 from common.ui.words import sentence, words
-from smartclient.app.keys import KEYS, KeyMap
+from smartclient.app.keys import KeyMap
+from smartclient.app.listening import Listening
+from smartclient.app.shortcuts import Shortcuts
+from smartclient.app.top_bar import LIVE, PLAYBACK, TopBar
 from smartclient.live.grid import LAYOUTS, MOST_TILES, TileGrid, columns_for
 from smartclient.options.views import SavedView, SavedViews
 from smartclient.playback.page import PlaybackPage
@@ -42,9 +26,7 @@ from smartclient.site.snapshot import Site, camera_nodes
 from smartclient.site.watch import SiteWatch
 from smartclient.video import control
 from smartclient.video.engine import VideoEngine
-from smartclient.video.speaker import Speaker
 
-_LIVE, _PLAYBACK = 0, 1
 _PANE_PX = 260
 
 
@@ -58,18 +40,17 @@ class SmartClientWindow(QMainWindow):
     ) -> None:
         super().__init__(parent)
         self.setObjectName("smartclient")
-        self.setWindowTitle(words("smart.title", server=session.server_url.removeprefix("https://")))
-        self.resize(1440, 900)
+        self.setWindowTitle(session.server_url.removeprefix("https://"))  # Qt adds the product's name
+        first_size(self, 1440, 900)
         self._session = session
         self._engine = engine
         self._views = views or SavedViews()
         self._saved: SavedView | None = None
         self._view_known = False
-        self._listening = ""
         self._key_map: KeyMap | None = None
 
         self.watch = SiteWatch(session, self)
-        self.speaker = Speaker(self)
+        self.listening = Listening(engine, self)
         self.live_grid = TileGrid(engine, recorded=False)
         self.playback = PlaybackPage(engine)
         self.empty = EmptyState("camera", words("smart.no_cameras"), words("smart.no_cameras_hint"))
@@ -85,101 +66,37 @@ class SmartClientWindow(QMainWindow):
         self.notice = Notice(closable=True)
         self.notice.setObjectName("notice")
 
-        self._top = self._top_bar()
+        self.top = TopBar(session)
+        self.tabs = self.top.tabs
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.addWidget(self.tree)
         self.splitter.addWidget(self.pages)
         self.splitter.setStretchFactor(1, 1)
-        self.splitter.setSizes([_PANE_PX, 1440 - _PANE_PX])
+        self.splitter.setSizes([_PANE_PX, self.width() - _PANE_PX])
         self.splitter.setCollapsible(1, False)
         body = QWidget()
         column = QVBoxLayout(body)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self._top)
+        column.addWidget(self.top)
         column.addWidget(self.notice)
         column.addWidget(self.splitter, 1)
         self.setCentralWidget(body)
         self._connect()
-        self._bind_keys()
+        self._shortcuts = Shortcuts(self, self._acts())
+        self._shortcuts.be_in("live")
         self._load_view()
         self.watch.start()
 
     # making
 
-    def _top_bar(self) -> QWidget:
-        bar = QWidget()
-        bar.setObjectName("top_bar")
-        set_role(bar, "panel")
-        bar.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        bar.setFixedHeight(40)
-        row = QHBoxLayout(bar)
-        row.setContentsMargins(12, 0, 8, 0)
-        row.setSpacing(4)
-        name = QLabel("Vedette")
-        set_role(name, "heading")
-        self.tabs = QTabBar()
-        self.tabs.setObjectName("tabs")
-        self.tabs.setDrawBase(False)
-        self.tabs.setExpanding(False)
-        for key in ("smart.live", "smart.playback"):
-            self.tabs.addTab(words(key))
-        self.tabs.setTabToolTip(_LIVE, words("smart.live_hint"))
-        self.tabs.setTabToolTip(_PLAYBACK, words("smart.playback_hint"))
-        row.addWidget(name)
-        row.addSpacing(12)
-        row.addWidget(self.tabs, 0, Qt.AlignmentFlag.AlignBottom)
-        row.addStretch(1)
-        self._layouts = QButtonGroup(self)
-        for columns in LAYOUTS:
-            button = _flat_button(f"layout_{columns}", words("smart.layout_hint", n=columns))
-            button.setText(f"{columns}×{columns}")
-            button.setCheckable(True)
-            set_role(button, "")  # a flat one would not show that it is checked
-            self._layouts.addButton(button, columns)
-            row.addWidget(button)
-        row.addSpacing(8)
-        self.listen_button = _flat_button("listen", words("smart.listen"))
-        self.listen_button.setCheckable(True)
-        row.addWidget(self.listen_button)
-        self.full_button = _flat_button("full_screen", words("smart.full_screen"))
-        self.help_button = _flat_button("help", words("smart.keys_hint"))
-        row.addWidget(self.full_button)
-        row.addWidget(self.help_button)
-        row.addSpacing(8)
-        self.clock = ServerTime()
-        self.clock.setObjectName("server_time")
-        row.addWidget(self.clock)
-        row.addSpacing(8)
-        self.user_button = QToolButton()
-        self.user_button.setObjectName("user_menu")
-        set_role(self.user_button, "flat")
-        self.user_button.setText(self._session.user)
-        self.user_button.setToolTip(words("smart.signed_in", user=self._session.user, server=self._session.server_url))
-        self.user_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.user_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(self.user_button)
-        self.sign_out_action = menu.addAction(words("smart.sign_out"), self.sign_out)
-        self.sign_out_action.setObjectName("sign_out")
-        self.user_button.setMenu(menu)
-        row.addWidget(self.user_button)
-        self._paint_icons()
-        return bar
-
-    def _paint_icons(self) -> None:
-        self.listen_button.setIcon(
-            icon("sound" if self._listening else "mute", "accent" if self._listening else "text")
-        )
-        self.full_button.setIcon(icon("full_screen", "text"))
-        self.help_button.setIcon(icon("help", "text"))
-        self.user_button.setIcon(icon("user", "text"))
-
     def _connect(self) -> None:
-        self.tabs.currentChanged.connect(self._tab_changed)
-        self._layouts.idClicked.connect(self.set_columns)
-        self.listen_button.clicked.connect(self.toggle_listening)
-        self.full_button.clicked.connect(self.toggle_full_screen)
-        self.help_button.clicked.connect(self.show_keys)
+        self.top.tab_changed.connect(self._tab_changed)
+        self.top.layout_chosen.connect(self.set_columns)
+        self.top.listen_asked.connect(self.toggle_listening)
+        self.top.full_screen_asked.connect(self.toggle_full_screen)
+        self.top.keys_asked.connect(self.show_keys)
+        self.top.sign_out_asked.connect(self.sign_out)
         self.tree.opened.connect(self._tree_opened)
         self.live_grid.changed.connect(self._live_changed)
         self.live_grid.selected.connect(lambda _camera: self._listen_again())
@@ -192,12 +109,11 @@ class SmartClientWindow(QMainWindow):
         self.watch.signed_out.connect(self._session_ended)
         self._engine.token_wanted.connect(self.watch.refresh)
         self._engine.recorder.connect(self._recorder_said)
-        self._engine.sound.connect(self._sound_said)
-        self.speaker.failed.connect(self._no_sound)
-        QApplication.instance().installEventFilter(self)  # type: ignore[union-attr]  # there is one: we have a window
+        self.listening.changed.connect(self._listening_changed)
+        self.listening.said.connect(lambda said: self.notice.say("info", said))
 
-    def _bind_keys(self) -> None:
-        acts: dict[str, Callable[[], object]] = {
+    def _acts(self) -> dict[str, Callable[[], object]]:
+        return {
             "show_live": self.show_live,
             "show_playback": self.show_playback,
             **{f"layout_{columns}": partial(self.set_columns, columns) for columns in LAYOUTS},
@@ -224,66 +140,23 @@ class SmartClientWindow(QMainWindow):
             "first": self.playback.go_to_first,
             "go_to": self.playback.transport.go_to.setFocus,
         }
-        self._shortcuts: list[tuple[QShortcut, str]] = []
-        for binding in KEYS:
-            for key in binding.keys:
-                shortcut = QShortcut(QKeySequence(key), self)
-                shortcut.activated.connect(acts[binding.action])
-                shortcut.setAutoRepeat(binding.action in ("left", "right", "back_10_s", "on_10_s"))
-                self._shortcuts.append((shortcut, binding.where))
-        self._enable_keys()
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Keys that a text field, the tree or a control needs for itself are theirs while it has the focus."""
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(watched, QWidget) and watched.window() is self:
-            typing = isinstance(watched, QLineEdit | QAbstractSpinBox | QComboBox)
-            in_tree = watched is self.tree.view
-            pressing = isinstance(watched, QAbstractButton)
-            key = event.key()  # type: ignore[attr-defined]  # a QKeyEvent by its type
-            plain = not event.modifiers() & ~(  # type: ignore[attr-defined]
-                Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier
-            )
-            function_key = Qt.Key.Key_F1 <= key <= Qt.Key.Key_F35
-            if plain and not function_key and key != Qt.Key.Key_Escape:
-                needs = (
-                    typing
-                    or (
-                        in_tree
-                        and key
-                        in (
-                            Qt.Key.Key_Up,
-                            Qt.Key.Key_Down,
-                            Qt.Key.Key_Left,
-                            Qt.Key.Key_Right,
-                            Qt.Key.Key_Return,
-                            Qt.Key.Key_Enter,
-                            Qt.Key.Key_Home,
-                            Qt.Key.Key_End,
-                        )
-                    )
-                    or (pressing and key == Qt.Key.Key_Space)
-                )
-                if needs:
-                    event.accept()
-                    return True
-        return super().eventFilter(watched, event)
 
     # tabs, panes, focus
 
     @property
     def grid(self) -> TileGrid:
         """The grid of the tab that is open."""
-        return self.playback.grid if self.tabs.currentIndex() == _PLAYBACK else self.live_grid
+        return self.playback.grid if self.tabs.currentIndex() == PLAYBACK else self.live_grid
 
     def show_live(self) -> None:
-        self.tabs.setCurrentIndex(_LIVE)
+        self.tabs.setCurrentIndex(LIVE)
 
     def show_playback(self) -> None:
-        self.tabs.setCurrentIndex(_PLAYBACK)
+        self.tabs.setCurrentIndex(PLAYBACK)
 
-    def _tab_changed(self, _index: int) -> None:
+    def _tab_changed(self) -> None:
         self._show_page()
-        self._enable_keys()
+        self._shortcuts.be_in("playback" if self.tabs.currentIndex() == PLAYBACK else "live")
         self._listen_again()
         self._mark_layout()
         self.grid.setFocus()
@@ -291,20 +164,15 @@ class SmartClientWindow(QMainWindow):
     def _show_page(self) -> None:
         if not self.watch.site.cameras:
             return
-        if self.tabs.currentIndex() == _PLAYBACK:
+        if self.tabs.currentIndex() == PLAYBACK:
             self.playback.grid.show_view(self.live_grid.columns, self.live_grid.cameras)
             self.playback.grid.select(self.live_grid.selected_tile.place)
             self.pages.setCurrentWidget(self.playback)
         else:
             self.pages.setCurrentWidget(self.live_grid)
 
-    def _enable_keys(self) -> None:
-        here = "playback" if self.tabs.currentIndex() == _PLAYBACK else "live"
-        for shortcut, where in self._shortcuts:
-            shortcut.setEnabled(where in ("all", here))
-
     def _arrow(self, direction: int) -> None:
-        if self.tabs.currentIndex() == _PLAYBACK:
+        if self.tabs.currentIndex() == PLAYBACK:
             self.playback.step(direction)
         else:
             self.live_grid.move_selection(direction, 0)
@@ -317,9 +185,7 @@ class SmartClientWindow(QMainWindow):
         self._mark_layout()
 
     def _mark_layout(self) -> None:
-        button = self._layouts.button(self.grid.columns)
-        if button is not None:
-            button.setChecked(True)
+        self.top.show_layout(self.grid.columns)
 
     def maximise(self) -> None:
         """Let the selected tile fill the grid, or bring all back."""
@@ -347,7 +213,7 @@ class SmartClientWindow(QMainWindow):
     def toggle_full_screen(self) -> None:
         """Only video, and back."""
         full = not self.isFullScreen()
-        self._top.setVisible(not full)
+        self.top.setVisible(not full)
         self.tree.setVisible(not full)
         self.showFullScreen() if full else self.showNormal()
 
@@ -388,7 +254,7 @@ class SmartClientWindow(QMainWindow):
         if said.connected:
             now = self._engine.recorder_now_us(said.recorder)
             if now is not None:
-                self.clock.server_said(UtcUs(now))
+                self.top.clock.server_said(UtcUs(now))
 
     def _tree_opened(self, key: str) -> None:
         if self.watch.site.camera(key) is not None:
@@ -439,48 +305,24 @@ class SmartClientWindow(QMainWindow):
 
     def toggle_listening(self) -> None:
         """M: hear the selected camera, or nothing."""
-        if self._listening:
-            self._stop_listening()
+        if self.listening.camera:
+            self.listening.stop()
         else:
-            self._listen_to(self.grid.selected_camera)
-        self._show_listening()
+            self._listen()
 
     def _listen_again(self) -> None:
-        if self._listening:
-            self._listen_to(self.grid.selected_camera)
-            self._show_listening()
+        if self.listening.camera:
+            self._listen()
 
-    def _listen_to(self, device: str) -> None:
-        camera = self.watch.site.camera(device)
-        if camera is None or not camera.microphone:
-            self._stop_listening()
-            if camera is not None:
-                self.notice.say("info", words("smart.no_microphone", name=camera.name))
-            return
-        self.speaker.start()
-        self._listening = device
-        recorded = self.tabs.currentIndex() == _PLAYBACK
-        self._engine.listen(camera.recorder, camera.microphone, recorded, self.speaker.ring)
+    def _listen(self) -> None:
+        camera = self.watch.site.camera(self.grid.selected_camera)
+        self.listening.listen(camera, recorded=self.tabs.currentIndex() == PLAYBACK)
+        self.top.show_listening(bool(self.listening.camera))  # the pressed button shows what became of it
 
-    def _stop_listening(self) -> None:
-        self._listening = ""
-        self._engine.stop_listening()
-        self.speaker.stop()
-
-    def _show_listening(self) -> None:
-        self.listen_button.setChecked(bool(self._listening))
-        self.live_grid.listen_to(self._listening)
-        self.playback.grid.listen_to(self._listening)
-        self._paint_icons()
-
-    def _no_sound(self, _why: str) -> None:
-        self.notice.say("info", words("smart.no_sound_device"))
-        self._stop_listening()
-        self._show_listening()
-
-    def _sound_said(self, said: control.Sound) -> None:
-        if said.state in ("refused", "broken"):
-            self.notice.say("info", words("smart.no_sound", detail=said.reason))
+    def _listening_changed(self, camera: str) -> None:
+        self.top.show_listening(bool(camera))
+        self.live_grid.listen_to(camera)
+        self.playback.grid.listen_to(camera)
 
     # leaving
 
@@ -495,7 +337,7 @@ class SmartClientWindow(QMainWindow):
     def release(self) -> None:
         """Stop all pictures, sound and questions."""
         self.watch.stop()
-        self._stop_listening()
+        self.listening.stop()
         self.playback.leave()
         self.live_grid.release()
         self.playback.grid.release()
@@ -503,18 +345,3 @@ class SmartClientWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         self.release()
         super().closeEvent(event)
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "user_button"):
-            self._paint_icons()
-
-
-def _flat_button(name: str, hint: str) -> QToolButton:
-    button = QToolButton()
-    button.setObjectName(name)
-    button.setToolTip(hint)
-    button.setAccessibleName(hint)
-    set_role(button, "flat")
-    button.setIcon(QIcon())
-    return button

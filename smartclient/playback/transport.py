@@ -7,13 +7,14 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QSizePolicy,
     QSlider,
     QToolButton,
+    QVBoxLayout,
     QWidget,
 )
 
 from common.ui.icons import icon
+from common.ui.notices import FieldError
 from common.ui.theme import set_role, tabular
 from common.ui.words import words
 from smartclient.playback.master import MasterClock
@@ -46,9 +47,12 @@ class Transport(QWidget):
         set_role(self, "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._glyphs: dict[QToolButton, str] = {}
-        row = QHBoxLayout(self)
-        row.setContentsMargins(8, 4, 8, 8)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 4, 8, 8)
+        column.setSpacing(4)
+        row = QHBoxLayout()
         row.setSpacing(4)
+        column.addLayout(row)
         self._button(row, "first", "start", "smart.to_first").clicked.connect(self.first)
         self._button(row, "previous_recording", "home", "smart.previous_recording").clicked.connect(
             lambda: self.sequence.emit(-1)
@@ -69,7 +73,8 @@ class Transport(QWidget):
         self.slider.setObjectName("speed_slider")
         self.slider.setRange(0, len(SPEEDS) - 1)
         self.slider.setPageStep(1)
-        self.slider.setFixedWidth(140)
+        self.slider.setMinimumWidth(48)
+        self.slider.setMaximumWidth(140)
         self.slider.setAccessibleName(words("smart.speed"))
         self.slider.setToolTip(words("smart.speed_hint"))
         self.slider.valueChanged.connect(lambda place: self.speed_chosen.emit(SPEEDS[place]))
@@ -82,29 +87,29 @@ class Transport(QWidget):
             self.speed.addItem(speed_text(value), value)
         self.speed.activated.connect(lambda place: self.speed_chosen.emit(SPEEDS[place]))
         row.addWidget(speed_label)
-        row.addWidget(self.slider)
+        row.addWidget(self.slider, 1)
         row.addWidget(self.speed)
         row.addSpacing(12)
         self.skip_gaps = QCheckBox(words("smart.skip_gaps"))
         self.skip_gaps.setObjectName("skip_gaps")
         self.skip_gaps.setToolTip(words("smart.skip_gaps_hint"))
         row.addWidget(self.skip_gaps)
-        self.error = QLabel()
-        self.error.setObjectName("go_to_error")
-        self.error.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.error.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # it takes what is left
-        set_role(self.error, "field_error")
-        row.addWidget(self.error, 1)
+        row.addStretch(1)
         self.go_to = QLineEdit()
         self.go_to.setObjectName("go_to")
         self.go_to.setFont(tabular(self.go_to.font()))
         self.go_to.setPlaceholderText(words("smart.go_to"))
         self.go_to.setAccessibleName(words("smart.go_to"))
         self.go_to.setToolTip(words("smart.go_to_hint"))
-        self.go_to.setFixedWidth(190)
+        self.go_to.setMinimumWidth(120)
+        self.go_to.setMaximumWidth(190)
+        self.error = FieldError(self.go_to)
+        self.error.setObjectName("go_to_error")
+        self.error.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.go_to.returnPressed.connect(lambda: self.typed_time.emit(self.go_to.text()))
         self.go_to.textEdited.connect(lambda _: self.error.clear())
-        row.addWidget(self.go_to)
+        column.insertWidget(0, self.error)
+        row.addWidget(self.go_to, 1)
         self.live_button = self._button(row, "back_to_live", "live", "smart.back_to_live")
         self.live_button.setText(words("smart.live"))
         self.live_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -125,9 +130,7 @@ class Transport(QWidget):
 
     def say_wrong_time(self, said: str) -> None:
         """Show why a typed time cannot be used."""
-        self.error.setText(said)
-        self.error.setToolTip(said)
-        self.go_to.setAccessibleDescription(said)
+        self.error.say(said)
         self.go_to.setFocus()
         self.go_to.selectAll()
 

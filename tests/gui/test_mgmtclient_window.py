@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QApplication, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from common.clients.management import ManagementClient
+from common.ui.off_thread import wait_for_jobs
 from common.ui.session import Session
 from common.ui.theme import theme
 from mgmtclient.app.window import MainWindow
@@ -29,6 +30,7 @@ def opened(qtbot: QtBot, server: StandInServer) -> MainWindow:
     def end(_: object) -> None:
         window.page.forget_gone(set())  # or closing asks whether to lose the edits
         window._timer.stop()
+        wait_for_jobs()  # or a request under way opens another connection
         client.close()
 
     qtbot.addWidget(window, before_close_func=end)

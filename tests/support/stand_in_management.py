@@ -81,6 +81,7 @@ class StandInServer:
             site = server.site
             ca = server.authority.certificate_pem
 
+        self.handler: type[BaseHTTPRequestHandler] = Handler
         self._http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._http.daemon_threads = False
         self._http.block_on_close = True

@@ -1,6 +1,7 @@
 """The TCP side of an RTSP session: large reads, interleaved frames, one request at a time."""
 
 import asyncio
+import os
 import ssl
 import time
 from collections.abc import Callable
@@ -178,6 +179,7 @@ async def connect(url: str) -> RtspConnection:
     except ssl.SSLError as broken:
         raise DeviceError(f"{parts.hostname}:{port} does not speak TLS ({broken.reason})") from None
     except (OSError, UnicodeError) as broken:
-        reason = getattr(broken, "strerror", None) or broken
+        number = getattr(broken, "errno", None) or 0  # below 0: of the name resolver, which has its own words
+        reason = os.strerror(number) if number > 0 else getattr(broken, "strerror", None) or broken
         raise DeviceError(f"{parts.hostname}:{port} cannot be reached ({reason})") from None
     return connection

@@ -1,0 +1,129 @@
+"""The bar along the top: tabs, layouts, sound, full screen, server time, and who is signed in."""
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QMenu, QTabBar, QToolButton, QWidget
+
+from common.ui.icons import icon
+from common.ui.server_time import ServerTime
+from common.ui.session import Session
+from common.ui.theme import set_role
+from common.ui.words import words
+from smartclient.live.grid import LAYOUTS
+
+LIVE, PLAYBACK = 0, 1
+_HEIGHT_PX = 40
+
+
+class TopBar(QWidget):
+    """Says what the operator chose; what it shows is told to it."""
+
+    tab_changed = Signal()
+    layout_chosen = Signal(int)
+    listen_asked = Signal()
+    full_screen_asked = Signal()
+    keys_asked = Signal()
+    sign_out_asked = Signal()
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("top_bar")
+        set_role(self, "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setFixedHeight(_HEIGHT_PX)
+        self._listening = False
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 0, 8, 0)
+        row.setSpacing(4)
+        name = QLabel("Vedette")
+        set_role(name, "heading")
+        row.addWidget(name)
+        row.addSpacing(12)
+        self.tabs = self._tab_bar()
+        row.addWidget(self.tabs, 0, Qt.AlignmentFlag.AlignBottom)
+        row.addStretch(1)
+        self._layouts = QButtonGroup(self)
+        for columns in LAYOUTS:
+            button = _button(f"layout_{columns}", words("smart.layout_hint", n=columns))
+            button.setText(f"{columns}×{columns}")
+            button.setCheckable(True)
+            self._layouts.addButton(button, columns)
+            row.addWidget(button)
+        self._layouts.idClicked.connect(self.layout_chosen)
+        row.addSpacing(8)
+        self.listen_button = _button("listen", words("smart.listen"), "flat")
+        self.listen_button.setCheckable(True)
+        self.full_button = _button("full_screen", words("smart.full_screen"), "flat")
+        self.help_button = _button("help", words("smart.keys_hint"), "flat")
+        for button, asked in (
+            (self.listen_button, self.listen_asked),
+            (self.full_button, self.full_screen_asked),
+            (self.help_button, self.keys_asked),
+        ):
+            button.clicked.connect(asked)
+            row.addWidget(button)
+        row.addSpacing(8)
+        self.clock = ServerTime()
+        self.clock.setObjectName("server_time")
+        row.addWidget(self.clock)
+        row.addSpacing(8)
+        self.user_button = self._user_menu(session)
+        row.addWidget(self.user_button)
+        self._paint_icons()
+
+    def _tab_bar(self) -> QTabBar:
+        tabs = QTabBar()
+        tabs.setObjectName("tabs")
+        tabs.setDrawBase(False)
+        tabs.setExpanding(False)
+        for key in ("smart.live", "smart.playback"):
+            tabs.setTabToolTip(tabs.addTab(words(key)), words(f"{key}_hint"))
+        tabs.currentChanged.connect(lambda _: self.tab_changed.emit())
+        return tabs
+
+    def _user_menu(self, session: Session) -> QToolButton:
+        button = _button("user_menu", words("smart.signed_in", user=session.user, server=session.server_url), "flat")
+        button.setText(session.user)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(button)
+        self.sign_out_action = QAction(words("smart.sign_out"), menu)
+        self.sign_out_action.setObjectName("sign_out")
+        self.sign_out_action.triggered.connect(lambda _: self.sign_out_asked.emit())
+        menu.addAction(self.sign_out_action)
+        button.setMenu(menu)
+        return button
+
+    def show_layout(self, columns: int) -> None:
+        """Mark the layout that is shown."""
+        button = self._layouts.button(columns)
+        if button is not None:
+            button.setChecked(True)
+
+    def show_listening(self, listening: bool) -> None:
+        """Show whether a camera is heard."""
+        self._listening = listening
+        self.listen_button.setChecked(listening)
+        self._paint_icons()
+
+    def _paint_icons(self) -> None:
+        heard = self._listening
+        self.listen_button.setIcon(icon("sound" if heard else "mute", "accent" if heard else "text"))
+        self.full_button.setIcon(icon("full_screen", "text"))
+        self.help_button.setIcon(icon("help", "text"))
+        self.user_button.setIcon(icon("user", "text"))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "user_button"):
+            self._paint_icons()
+
+
+def _button(name: str, hint: str, role: str = "") -> QToolButton:
+    button = QToolButton()
+    button.setObjectName(name)
+    button.setToolTip(hint)
+    button.setAccessibleName(hint)
+    if role:
+        set_role(button, role)
+    return button
