@@ -24,6 +24,7 @@ class SignInDialog(QDialog):
     """Asks for server, user and password; `exec()` is Accepted once `session` is there.
 
     A server that is met for the first time is shown with its fingerprint before the password leaves this computer.
+    `trusted_pem` is the authority that an earlier session of this run with `server` trusted.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class SignInDialog(QDialog):
         server: str = "",
         user: str = "",
         *,
+        trusted_pem: str = "",
         parent: QWidget | None = None,
         look_around: bool = True,
     ) -> None:
@@ -42,6 +44,8 @@ class SignInDialog(QDialog):
         self._typed: Credentials | None = None
         self._job: Job | None = None
         self._agreed: dict[str, str] = {}  # authorities trusted in this dialog: a wrong password asks no second time
+        if trusted_pem:
+            self._agreed[normal_server_url(server)] = trusted_pem
         self.setWindowTitle(words("ui.sign_in_title", product=product))
         self.setFixedWidth(440)
 

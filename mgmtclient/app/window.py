@@ -195,8 +195,9 @@ class MainWindow(QMainWindow):
 
     def sign_in_again(self) -> None:
         """Start another session without losing what is on screen."""
+        old = self._session
         dialog = SignInDialog(
-            words("mgmt.product"), server=self._session.server_url, user=self._session.user, parent=self
+            words("mgmt.product"), server=old.server_url, user=old.user, trusted_pem=old.ca_pem, parent=self
         )
         dialog.accepted.connect(lambda: self._signed_in(dialog.session))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QLoggingCategory, Qt, QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication, QDialog
 
 from common.foundation.errors import VmsError
@@ -21,19 +21,17 @@ from smartclient.app.window import SmartClientWindow
 from smartclient.video.engine import VideoEngine
 
 PRODUCT = "Vedette Smart Client"
-_QUIET = "qt.multimedia.symbolsresolver=false"  # it warns where there is no PipeWire; Qt then plays through PulseAudio
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until the window is closed; 0, or 1 when signing in by arguments did not work."""
     given = _arguments(arguments)
     logging.basicConfig(level=os.environ.get("VEDETTE_LOG", "WARNING"))
-    QLoggingCategory.setFilterRules(_QUIET)
     app = QApplication(sys.argv[:1])
     app.setApplicationName("vedette-smartclient")
     app.setApplicationDisplayName(PRODUCT)
     app.setQuitOnLastWindowClosed(False)
-    apply_theme(app, "dark")
+    apply_theme(app, given.theme)
     _stop_on_signals(app)
     engine = VideoEngine()  # the decoder processes start while somebody signs in
     try:
@@ -54,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="vedette-smartclient", description=words("smart.about"))
     add_sign_in_arguments(parser)
+    parser.add_argument("--theme", choices=("dark", "light"), default="dark")
     parser.add_argument("--screenshot-dir", type=Path, metavar="DIR", help="save a picture of the window now and then")
     given = parser.parse_args(arguments)
     if given.server and not (given.user and given.password_file):
@@ -64,11 +63,15 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _session(given: argparse.Namespace) -> Session | None:
     if given.server:
         return sign_in_from_arguments(given.server, given.user, given.password_file, given.ca_file)
-    return _ask()
+    return _ask(None)
 
 
-def _ask() -> Session | None:
-    dialog = SignInDialog(PRODUCT)
+def _ask(before: Session | None) -> Session | None:
+    """Ask who it is, with the server and user of the session before; None when the operator gave up."""
+    if before is None:
+        dialog = SignInDialog(PRODUCT)
+    else:
+        dialog = SignInDialog(PRODUCT, server=before.server_url, user=before.user, trusted_pem=before.ca_pem)
     accepted = dialog.exec() == QDialog.DialogCode.Accepted
     dialog.deleteLater()
     return dialog.session if accepted else None
@@ -91,7 +94,7 @@ def _work(app: QApplication, engine: VideoEngine, session: Session, screenshots:
     window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     app.exec()
     session.client.close()
-    return _ask() if signed_out else None
+    return _ask(session) if signed_out else None
 
 
 def _take_screenshots(window: SmartClientWindow, folder: Path) -> None:

@@ -3,11 +3,13 @@
 import logging
 import os
 
-from PySide6.QtCore import QIODevice, QObject, QThread, QTimer, Signal, Slot
+from PySide6.QtCore import QIODevice, QLoggingCategory, QObject, QThread, QTimer, Signal, Slot
 
 from common.media.decoding import PCM_CHANNELS, PCM_FRAME_BYTES, PCM_RATE_HZ
 from smartclient.video.audio_ring import RingReader, new_ring
 
+# As it is loaded, QtMultimedia warns where there is no PipeWire; it then plays through PulseAudio, and all is well.
+QLoggingCategory.setFilterRules("qt.multimedia.symbolsresolver=false")
 try:
     from PySide6.QtMultimedia import QAudioFormat, QAudioSink, QMediaDevices, QtAudio
 except ImportError as missing:  # its system library (libpulse) is not installed: everything else works

@@ -1,0 +1,130 @@
+"""Both desktop clients as a user has them: real processes on a real screen, against the demo's real servers.
+
+Pictures of the screen are left in tests/artifacts for a person to look at.
+"""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from common.foundation.clock import US_PER_S, SystemClock
+from tests.support.demo_site import ROOT, DemoSite, demo_site
+from tests.support.virtual_screen import VirtualScreen, until, virtual_screen, what_is_missing
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(bool(what_is_missing()), reason=f"not installed: {what_is_missing()}"),
+]
+
+ARTIFACTS = ROOT / "tests" / "artifacts"
+FRESH_US = 5 * US_PER_S
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoSite]:
+    with demo_site(tmp_path_factory.mktemp("demo")) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualScreen]:
+    with virtual_screen(tmp_path_factory.mktemp("screen")) as made:
+        yield made
+
+
+@contextmanager
+def client(product: str, demo: DemoSite, screen: VirtualScreen, home: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a client, end it as a session manager would, and look that it says nothing and leaves nobody behind."""
+    said = home / f"{product}.err"
+    environ = {**screen.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_RUNTIME_DIR": str(home)}
+    with said.open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"{product}.app.main", *demo.arguments()], cwd=ROOT, env=environ, stderr=errors
+        )
+        children: list[psutil.Process] = []
+        try:
+            yield process
+            assert process.poll() is None, said.read_text()
+            children = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+        except AssertionError:
+            screen.save(ARTIFACTS / f"{product}-failed.png")
+            raise
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    assert said.read_text() == ""
+    until(lambda: not any(child.is_running() for child in children), "the client's helpers to end", 10)
+
+
+def live_pictures(screen: VirtualScreen) -> int:
+    """How many pictures on the screen are from just now."""
+    now_us = SystemClock().now_us()
+    return sum(abs(now_us - at) < FRESH_US for at in screen.stamps().values())
+
+
+def reaches_the_edge(screen: VirtualScreen) -> bool:
+    return min((left for left, _ in screen.stamps()), default=1000) < 60
+
+
+def test_the_smart_client_shows_live_and_recorded_pictures(
+    demo: DemoSite, screen: VirtualScreen, tmp_path: Path
+) -> None:
+    with client("smartclient", demo, screen, tmp_path):
+        screen.until_window("Vedette Smart Client")
+        until(lambda: live_pictures(screen) == 4, "four live pictures")
+        first = min(screen.stamps().values())
+        until(lambda: len(screen.stamps()) == 4 and min(screen.stamps().values()) > first, "all four to go on")
+        screen.save(ARTIFACTS / "smartclient-live.png")
+
+        screen.hands("key", "ctrl+2", "Home")  # the selected camera's first recording; others began a little later
+        until(lambda: len(screen.stamps()) > 0 and live_pictures(screen) == 0, "the first recorded picture")
+        screen.hands("key", "space")
+        until(lambda: len(screen.stamps()) == 4, "four recorded pictures")
+        at = min(screen.stamps().values())
+        until(lambda: len(screen.stamps()) == 4 and min(screen.stamps().values()) > at + US_PER_S, "playback to go on")
+        screen.save(ARTIFACTS / "smartclient-playback.png")
+        screen.hands("key", "space")
+        screen.until_still()
+        times = screen.stamps().values()
+        assert max(times) - min(times) < US_PER_S // 5, "paused, all pictures are of one time"
+        screen.hands("key", "End")
+        until(lambda: live_pictures(screen) == 4, "live pictures again")
+
+        screen.hands("key", "F11")
+        until(lambda: live_pictures(screen) == 4 and reaches_the_edge(screen), "live pictures on the full screen")
+        screen.save(ARTIFACTS / "smartclient-full-screen.png")
+        screen.hands("key", "Escape")
+        until(lambda: live_pictures(screen) == 4 and not reaches_the_edge(screen), "the window as it was")
+
+
+def test_the_management_client_tests_and_adds_a_camera(demo: DemoSite, screen: VirtualScreen, tmp_path: Path) -> None:
+    with client("mgmtclient", demo, screen, tmp_path):
+        screen.until_window("Vedette Management Client")
+        screen.until_still()
+        screen.save(ARTIFACTS / "mgmtclient-tree.png")
+        screen.hands("key", "Down", "Down")  # the recording server, then its first hardware
+        screen.until_still()
+        screen.save(ARTIFACTS / "mgmtclient-property-page.png")
+
+        screen.hands("key", "ctrl+n")
+        screen.until_window("Add camera — Vedette Management Client")
+        screen.hands("type", "simulator:back-yard")
+        screen.hands("key", "alt+t")
+        until(lambda: live_pictures(screen) == 1, "the test picture")
+        screen.save(ARTIFACTS / "mgmtclient-add-camera.png")
+        screen.hands("key", "Return")
+        screen.until_no_window("Add camera")
+        with demo.session() as session:
+            addresses = [hardware.address for hardware in session.client.hardware()]
+        assert "simulator:back-yard" in addresses
+        screen.until_still()
+        screen.save(ARTIFACTS / "mgmtclient-added.png")
