@@ -17,7 +17,8 @@ from PySide6.QtGui import QImage
 from common.foundation.clock import US_PER_S, SystemClock, UtcUs
 from common.media.picture_stamp import BLOCKS, read_stamp
 
-_NEEDED = ("Xvfb", "openbox", "xdotool", "xprop")
+_NEEDED = ("Xvfb", "openbox", "xdotool", "xprop", "xwininfo")
+_ANSWER_S = 20.0
 _LEAST_STAMP_PX = 240
 _DAY_US = 86_400 * US_PER_S
 
@@ -52,22 +53,19 @@ class VirtualScreen:
         file.parent.mkdir(parents=True, exist_ok=True)
         assert image.save(str(file))
 
-    def hands(self, *call: str) -> str:
-        """Run xdotool: key, type, mousemove, click, search."""
-        done = subprocess.run(
-            ["xdotool", *call], env=self.environ, capture_output=True, text=True, check=False, timeout=20
-        )
-        return done.stdout
+    def hands(self, *call: str) -> None:
+        """Run xdotool: key, type, mousemove, click, windowactivate."""
+        self._ask("xdotool", *call)
 
     def is_managed(self) -> bool:
         """Whether the window manager answers."""
-        return "window id" in self._property("-root", "_NET_SUPPORTING_WM_CHECK")
+        return "window id" in self._ask("xprop", "-root", "_NET_SUPPORTING_WM_CHECK")
 
     def windows(self) -> dict[str, str]:
         """Return the ids of the windows that the window manager shows, by title."""
         found: dict[str, str] = {}
-        for window in re.findall(r"0x[0-9a-f]+", self._property("-root", "_NET_CLIENT_LIST")):
-            title = re.search(r'"(.*)"', self._property("-id", window, "-notype", "_NET_WM_NAME"))
+        for window in re.findall(r"0x[0-9a-f]+", self._ask("xprop", "-root", "_NET_CLIENT_LIST")):
+            title = re.search(r'"(.*)"', self._ask("xprop", "-id", window, "-notype", "_NET_WM_NAME"))
             found[title[1] if title else ""] = window
         return found
 
@@ -82,12 +80,28 @@ class VirtualScreen:
         until(look, f"a window {title_end!r}")
         self.hands("windowactivate", "--sync", found[0])
 
+    def corner(self, title_end: str) -> tuple[int, int]:
+        """Return where the inside of a window begins on the screen, in pixels."""
+        window = next(window for title, window in self.windows().items() if title.endswith(title_end))
+        said = self._ask("xwininfo", "-id", window)
+        left, top = re.findall(r"Absolute upper-left [XY]: +(-?\d+)", said)
+        return int(left), int(top)
+
+    def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
+        """Press at one place, move to another in a few steps as a hand does, and let go."""
+        self.hands("mousemove", str(start[0]), str(start[1]), "mousedown", "1")
+        for step in range(1, 6):
+            x, y = (a + (b - a) * step // 5 for a, b in zip(start, end, strict=True))
+            self.hands("mousemove", "--sync", str(x), str(y))
+        self.hands("mouseup", "1")
+
     def until_no_window(self, title_start: str) -> None:
         """Wait until no window's title starts so."""
         until(lambda: not any(title.startswith(title_start) for title in self.windows()), f"no {title_start!r}")
 
-    def _property(self, *call: str) -> str:
-        return subprocess.run(["xprop", *call], env=self.environ, capture_output=True, text=True, check=False).stdout
+    def _ask(self, *call: str) -> str:
+        done = subprocess.run(call, env=self.environ, capture_output=True, text=True, check=False, timeout=_ANSWER_S)
+        return done.stdout
 
     def until_still(self) -> None:
         """Wait until nothing but clocks changes any more: four looks in a row that differ in few pixels."""

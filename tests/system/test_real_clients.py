@@ -106,6 +106,28 @@ def test_the_smart_client_shows_live_and_recorded_pictures(
         until(lambda: live_pictures(screen) == 4 and not reaches_the_edge(screen), "the window as it was")
 
 
+def test_a_camera_is_dragged_into_a_tile_and_the_operator_signs_in_again(
+    demo: DemoSite, screen: VirtualScreen, tmp_path: Path
+) -> None:
+    with client("smartclient", demo, screen, tmp_path):
+        screen.until_window("Vedette Smart Client")
+        until(lambda: live_pictures(screen) == 4, "four live pictures")
+        screen.hands("key", "Delete")
+        until(lambda: len(screen.stamps()) == 3, "an empty tile")
+        left, top = screen.corner("Vedette Smart Client")
+        screen.drag((left + 100, top + 123), (left + 500, top + 250))  # first camera of the list, empty tile
+        until(lambda: live_pictures(screen) == 4, "the dragged camera")
+
+        screen.hands("mousemove", str(left + 1440 - 48), str(top + 20), "click", "1")
+        screen.hands("key", "Down", "Return")  # the user's menu: sign out
+        screen.until_window("Sign in - Vedette Smart Client")
+        screen.hands("type", demo.password)
+        screen.hands("key", "Return")
+        screen.until_no_window("Sign in")
+        screen.until_window("Vedette Smart Client")
+        until(lambda: live_pictures(screen) == 4, "live pictures in the next session")
+
+
 def test_the_management_client_tests_and_adds_a_camera(demo: DemoSite, screen: VirtualScreen, tmp_path: Path) -> None:
     with client("mgmtclient", demo, screen, tmp_path):
         screen.until_window("Vedette Management Client")
