@@ -68,6 +68,7 @@ class H264Depacketizer(PictureAssembler):
     def _begin_fragments(self, data: memoryview, start: int, end: int) -> None:
         kind = data[start + 1] & 31
         self._open_nal()
+        self._middle = bytes((data[start], kind))
         self._picture.append(data[start] & 0xE0 | kind)
         self._picture += data[start + 2 : end]
         if kind <= h264.SLICE_IDR and kind:

@@ -69,6 +69,7 @@ class H265Depacketizer(PictureAssembler):
     def _begin_fragments(self, data: memoryview, start: int, end: int) -> None:
         kind = data[start + 2] & 63
         self._open_nal()
+        self._middle = bytes((data[start], data[start + 1], kind))
         self._picture.append(data[start] & 0x81 | kind << 1)
         self._picture.append(data[start + 1])
         self._picture += data[start + 3 : end]

@@ -21,6 +21,7 @@ class PictureAssembler:
     def __init__(self, sink: UnitSink) -> None:
         self._sink = sink
         self._picture = bytearray()
+        self._middle = b""
         self._timestamp: int | None = None
         self._sent_timestamp: int | None = None
         self._has_slice = False
@@ -35,6 +36,16 @@ class PictureAssembler:
         self._sets: dict[tuple[int, int], bytes] = {}
         self._sets_changed = False
         self._config: CodecConfig | None = None
+
+    @property
+    def middle(self) -> bytes:
+        """How the payload of a packet begins that only continues the open NAL unit; empty when none is open."""
+        return self._middle if self._nal_at >= 0 else b""
+
+    @property
+    def picture(self) -> bytearray:
+        """The picture so far, for who continues it with packets like `middle`."""
+        return self._picture
 
     def lost(self) -> None:
         """See Depacketizer.lost."""

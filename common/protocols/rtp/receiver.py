@@ -5,10 +5,12 @@ On the hot path: called for every packet of every camera, so the usual one (next
 
 from struct import Struct
 
+from common.protocols.rtp.pictures import PictureAssembler
 from common.protocols.rtp.rtcp import Reception, SenderReport
-from common.protocols.rtp.units import Depacketizer
+from common.protocols.rtp.units import MOST_UNIT_BYTES, Depacketizer
 
 _HEADER = Struct(">BBHII").unpack_from
+_FRAMED = Struct(">BBHBBHQ").unpack_from  # an interleaved frame's head (RFC 2326, 10.12), then as _HEADER
 _MOST_OUT_OF_ORDER = 100  # older than that, or newer by 3000: the sender started over (appendix A.1)
 _MOST_AHEAD = 3000
 
@@ -18,6 +20,8 @@ class RtpReceiver:
 
     def __init__(self, depacketizer: Depacketizer, payload_type: int, clock_hz: int) -> None:
         self._format = depacketizer
+        self._pictures = depacketizer if isinstance(depacketizer, PictureAssembler) else None
+        self._source = 0  # time and source of the last packet, as 64 bits
         self._payload_type = payload_type
         self._clock_hz = clock_hz
         self._ssrc: int | None = None
@@ -64,7 +68,41 @@ class RtpReceiver:
                 if start > end:
                     self.ignored_packets += 1
                 return
+        self._source = timestamp << 32 | ssrc
         self._format.payload(data, start, end, timestamp, second > 127)
+
+    def run(self, channel: int, data: memoryview, at: int, end: int) -> int:
+        """Take the interleaved frames from `at` on that only continue the fragmented NAL unit of the packet before:
+        next in order, nothing but its middle. Returns where they end. Most packets of a large picture are such, and
+        taking them here costs a tenth of `packet`."""
+        pictures = self._pictures
+        if pictures is None or not (middle := pictures.middle):
+            return at
+        head_bytes = 16 + len(middle)
+        picture, source = pictures.picture, self._source
+        began = sequence = self._next
+        while end - at > head_bytes and sequence != 0xFFFF:
+            dollar, on, size, first, second, number, from_source = _FRAMED(data, at)
+            stop = at + 4 + size
+            if (
+                stop > end
+                or number != sequence
+                or from_source != source
+                or dollar != 0x24
+                or on != channel
+                or first != 0x80
+                or second != self._payload_type
+                or data[at + 16 : at + head_bytes] != middle
+                or size < head_bytes - 4
+                or len(picture) > MOST_UNIT_BYTES
+            ):
+                break
+            picture += data[at + head_bytes : stop]
+            sequence += 1
+            at = stop
+        self._next = sequence
+        self._received += sequence - began
+        return at
 
     def _start(self, ssrc: int, sequence: int) -> None:
         if self._ssrc is not None:

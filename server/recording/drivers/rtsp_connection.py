@@ -5,6 +5,7 @@ import os
 import ssl
 import time
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlsplit
 
 from common.foundation.errors import DeviceError, ProtocolError
@@ -15,6 +16,8 @@ CONNECT_S = 5.0
 ANSWER_S = 8.0
 _MOST_MESSAGES = 16
 PacketTaker = Callable[[memoryview, int, int], None]
+PacketRun = Callable[[int, memoryview, int, int], int]
+"""As RtpReceiver.run."""
 
 
 class RtspConnection(asyncio.BufferedProtocol):
@@ -40,9 +43,11 @@ class RtspConnection(asyncio.BufferedProtocol):
         assert self._transport is not None
         return self._transport.get_extra_info("peername")[0], self._transport.get_extra_info("sockname")[0]
 
-    def take(self, channel: int, taker: PacketTaker) -> None:
-        """Hand the interleaved frames of a channel to `taker`."""
+    def take(self, channel: int, taker: PacketTaker, run: PacketRun | None = None) -> None:
+        """Hand the interleaved frames of a channel to `taker`, which may go on by itself with `run`."""
         self._takers[channel] = taker
+        if run is not None:
+            self._cutter.runs[channel] = partial(run, channel)
         self._cutter.channels = frozenset(self._takers)
 
     def send_frame(self, channel: int, payload: bytes) -> None:

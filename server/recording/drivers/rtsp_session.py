@@ -144,7 +144,7 @@ class RtspSession:
 
         track.outlet.read_arrival_from(connection)
         connection.take(rtcp, take_rtcp)
-        connection.take(rtp, track.receiver.packet)
+        connection.take(rtp, track.receiver.packet, track.receiver.run)
 
     async def _start_udp(self, connection: RtspConnection, track: _Track, udp: UdpPair, agreed: Transport) -> None:
         track.outlet.read_arrival_from(udp)

@@ -1,6 +1,7 @@
 """H.264 and H.265 over RTP: the same pictures come out however they were cut into packets."""
 
 import base64
+from functools import partial
 from struct import pack
 
 import pytest
@@ -14,6 +15,7 @@ from common.protocols.rtp.h264 import H264Depacketizer
 from common.protocols.rtp.h265 import H265Depacketizer
 from common.protocols.rtp.receiver import RtpReceiver
 from common.protocols.rtp.units import MediaUnit
+from common.protocols.rtsp.messages import BUFFER_BYTES, StreamCutter
 from tests.support.media_samples import video_sample
 
 
@@ -83,6 +85,27 @@ def receive(codec: Codec, wire: list[bytes]) -> Collected:
     return sink
 
 
+def receive_interleaved(codec: Codec, wire: list[bytes], step: int) -> tuple[Collected, RtpReceiver]:
+    """The same over RTSP's interleaved frames, `step` bytes a read, with the receiver's short way."""
+    sink = Collected()
+    form = H264Depacketizer(sink) if codec is Codec.H264 else H265Depacketizer(sink)
+    receiver = RtpReceiver(form, 96, 90_000)
+    cutter = StreamCutter(lambda _channel, data, start, end: receiver.packet(data, start, end), lambda _message: None)
+    cutter.channels = frozenset({2})
+    cutter.runs[2] = partial(receiver.run, 2)
+    stream = b"".join(b"$\x02" + len(packet).to_bytes(2, "big") + packet for packet in wire)
+    buffer, have = memoryview(bytearray(BUFFER_BYTES)), 0
+    for at in range(0, len(stream), step):
+        data = stream[at : at + step]
+        buffer[have : have + len(data)] = data
+        have += len(data)
+        used = cutter.cut(buffer, have)
+        buffer[: have - used] = bytes(buffer[used:have])
+        have -= used
+    assert have == 0
+    return sink, receiver
+
+
 def expected(units: tuple[AccessUnit, ...]) -> list[bytes]:
     dropped = {h264.AUD}
     return [
@@ -103,6 +126,30 @@ def test_pictures_do_not_depend_on_how_they_are_cut(codec: Codec, most: int) -> 
     if codec is Codec.H264:
         assert [unit.data for unit in sink.units] == expected(units)
     assert [(c.width_px, c.height_px) for c in sink.configs] == [(160, 96)]
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
+@given(
+    most=st.integers(min_value=20, max_value=300),
+    step=st.integers(min_value=1, max_value=20_000),
+    lost=st.sets(st.integers(min_value=0, max_value=400), max_size=4),
+    twice=st.sets(st.integers(min_value=0, max_value=400), max_size=4),
+)
+@settings(max_examples=40, deadline=None)
+def test_the_short_way_gives_what_the_long_way_gives(
+    codec: Codec, most: int, step: int, lost: set[int], twice: set[int]
+) -> None:
+    config, units = video_sample(codec, frames=12, gop=5)
+    sent = packets(codec, units, most, sets_of(config))
+    wire = [packet for at, packet in enumerate(sent) if at not in lost for _ in range(1 + (at in twice))]
+    sink = Collected()
+    receiver = RtpReceiver(H264Depacketizer(sink) if codec is Codec.H264 else H265Depacketizer(sink), 96, 90_000)
+    for packet in wire:
+        receiver.packet(memoryview(packet), 0, len(packet))
+    short, by_runs = receive_interleaved(codec, wire, step)
+    assert (short.units, short.configs) == (sink.units, sink.configs)
+    assert by_runs.reception(0.0) == receiver.reception(0.0)
+    assert (by_runs.lost_packets, by_runs.ignored_packets) == (receiver.lost_packets, receiver.ignored_packets)
 
 
 def test_a_lost_packet_damages_pictures_until_the_next_keyframe() -> None:
