@@ -127,6 +127,9 @@ class AddCameraDialog(QDialog):
         column.addWidget(line)
         column.addLayout(buttons)
         self.setMinimumWidth(800)
+        for field in (self.address_edit, self.user_edit, self.password_edit):
+            field.textEdited.connect(self._forget_test)
+        self.transport_box.activated.connect(self._forget_test)
         self.address_edit.setFocus()
         if not recorders:
             self.notice.say("warn", words("mgmt.no_recorder"))
@@ -235,6 +238,16 @@ class AddCameraDialog(QDialog):
         self._test_ended()
         self._say_in_picture(words("mgmt.picture_none"))
         self.picture_notice.say_error(error)
+
+    def _forget_test(self) -> None:
+        """What a camera showed or answered is not true of another address or password."""
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
+            self._test_ended()
+            self.picture_notice.clear()
+            self.facts.clear()
+            self._say_in_picture(words("mgmt.picture_empty"))
 
     def _say_in_picture(self, text: str) -> None:
         self.picture.setMargin(16)
