@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from common.ui.icons import icon
 from common.ui.theme import set_role
@@ -58,10 +58,20 @@ class FirstSteps(QWidget):
         column.addSpacing(4)
         column.addLayout(self._cards)
         column.addStretch(1)
-        row = QHBoxLayout(self)
+        page = QWidget()
+        set_role(page, "base")
+        row = QHBoxLayout(page)
         row.setContentsMargins(32, 28, 32, 28)
         row.addWidget(inner, 10)
         row.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setWidget(page)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(scroll)
         self.add_button: QPushButton | None = None
 
     def show_site(self, site: SiteSnapshot) -> None:

@@ -14,7 +14,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
 
 from common.ui.icons import icon
@@ -25,6 +25,7 @@ from mgmtclient.site.snapshot import natural
 
 Index = QModelIndex | QPersistentModelIndex
 _TOP = QModelIndex()
+_NAME_PX, _COLUMN_PX = 240, 180
 
 
 class RowRole(IntEnum):
@@ -169,6 +170,7 @@ class Overview(QWidget):
         head.addStretch(1)
         column.addLayout(head)
         column.addWidget(self.view)
+        self._widths: list[int] = []
 
     def show_sheet(self, sheet: Sheet) -> None:
         """Show a table; the rows selected before stay selected where they are still there."""
@@ -192,8 +194,21 @@ class Overview(QWidget):
         selection.blockSignals(False)
         self.view.viewport().update()
         if widths_new:
-            for number in range(len(sheet.columns) - 1):
-                self.view.setColumnWidth(number, 240 if number == 0 else 180)
+            self._spread()
+
+    def _spread(self) -> None:
+        """Give the columns their usual widths, less where the table is too narrow for them."""
+        wanted = [_NAME_PX, *[_COLUMN_PX] * (len(self.model.sheet.columns) - 1)]
+        share = min(1.0, self.view.viewport().width() / sum(wanted))
+        self._widths = [round(width * share) for width in wanted[:-1]]  # the last one takes the rest
+        for number, width in enumerate(self._widths):
+            self.view.setColumnWidth(number, width)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Follow the window, unless the operator has set the columns."""
+        super().resizeEvent(event)
+        if self._widths == [self.view.columnWidth(number) for number in range(len(self._widths))]:
+            self._spread()
 
     def current_key(self) -> str:
         return self._key(self.view.currentIndex())

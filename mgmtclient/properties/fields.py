@@ -3,13 +3,15 @@
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum, auto
 from typing import Literal, Union, get_args, get_origin
 
 import annotated_types
 
-from common.model.item import Property
+from common.model.item import UNSET_TIME, Property
 from common.model.kinds import BY_PLURAL
+from common.ui.words import words
 
 Value = str | int | float | bool
 _LONG_TEXTS = frozenset({"description", "customData"})
@@ -59,8 +61,25 @@ def shown_values(lines: tuple[Line, ...], item: Mapping[str, object]) -> dict[st
     values: dict[str, Value] = {}
     for line in lines:
         said = item.get(line.name)
+        if line.read_only and line.control is Control.TEXT:
+            said = _as_read(said)
         values[line.name] = said if isinstance(said, (str, int, float)) else empty.get(line.control, "")
     return values
+
+
+def _as_read(said: object) -> object:
+    """Write what nobody types as a person reads it: moments in local time, "never" and "unknown" in words."""
+    if isinstance(said, int) and said < 0:
+        return words("mgmt.unknown")
+    if not isinstance(said, str) or "T" not in said:
+        return said
+    if said == UNSET_TIME:
+        return words("mgmt.never")
+    try:
+        moment = datetime.fromisoformat(said)
+    except ValueError:
+        return said
+    return moment.astimezone().strftime("%d %b %Y %H:%M:%S")
 
 
 def _line(declared: Property) -> Line | None:

@@ -1,27 +1,25 @@
-"""One tile of the grid: title bar, picture, and what is said when there is none. It only paints."""
+"""One tile of the grid: what it shows of its camera, and what is done to it. `tile_paint` draws it."""
 
-from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, QRect, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QDrag,
     QDragEnterEvent,
     QDropEvent,
-    QFont,
-    QFontMetrics,
     QImage,
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPen,
     QResizeEvent,
 )
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 
 from common.foundation.clock import UtcUs
-from common.ui.icons import State, icon, paint_state_dot
+from common.ui.icons import State
 from common.ui.item_model import dragged_keys
-from common.ui.theme import colour, size_px, tabular
+from common.ui.theme import colour, size_px
 from common.ui.words import words
+from smartclient.live.tile_paint import TileBar, paint_bar, paint_edge, paint_empty, paint_picture, paint_words
 from smartclient.live.wording import OLD_AFTER_US, TileWords, age_text, clock_time, live_words, recorded_words
 from smartclient.video.engine import VideoEngine
 from smartclient.video.feed import FeedSource, TileFeed
@@ -195,85 +193,29 @@ class Tile(QWidget):
         try:
             painter.fillRect(self.rect(), colour("base"))
             if self.camera:
-                self._paint_picture(painter)
-                self._paint_bar(painter)
+                self._paint_camera(painter)
             else:
-                self._paint_empty(painter)
-            self._paint_edge(painter)
+                paint_empty(painter, self.rect().adjusted(4, 4, -4, -4), self._selected)
+            if self._selected or self._drop_here:
+                paint_edge(painter, self.rect(), dashed=not self._selected)
         finally:
             painter.end()
 
-    def _paint_picture(self, painter: QPainter) -> None:
-        box = self._picture_box()
-        said = self._said
+    def _paint_camera(self, painter: QPainter) -> None:
+        box, said = self._picture_box(), self._said
         painter.fillRect(box, QColor(0, 0, 0))
         image = None if said.covers else self._image
         if image is not None:
-            ratio = self.devicePixelRatioF()
-            size = QRectF(QPointF(), image.size() / ratio).size()
-            if abs(size.width() - box.width()) > 1.5 and abs(size.height() - box.height()) > 1.5:
-                size.scale(box.size().toSizeF(), Qt.AspectRatioMode.KeepAspectRatio)  # until the decoder has followed
-            corner = QPointF(
-                round(box.left() + (box.width() - size.width()) / 2),
-                round(box.top() + (box.height() - size.height()) / 2),
-            )
-            painter.drawImage(QRectF(corner, size), image)
+            paint_picture(painter, box, image, self.devicePixelRatioF())
             if said.headline:
                 painter.fillRect(box, QColor(10, 12, 16, 200))  # words stay readable on any picture
             elif self._age_us() > OLD_AFTER_US:
                 painter.fillRect(box, QColor(10, 12, 16, 140))
         if said.headline:
-            self._paint_words(painter, box, said)
-
-    def _paint_words(self, painter: QPainter, box: QRect, said: TileWords) -> None:
-        head = QFont(self.font())
-        head.setPixelSize(size_px("heading_font") if box.width() > 200 else size_px("font"))
-        head.setBold(True)
-        small = QFont(self.font())
-        small.setPixelSize(size_px("small_font"))
-        flags = int(Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap)
-        wide = box.adjusted(12, 0, -12, 0)
-        head_box = QFontMetrics(head).boundingRect(wide, flags, said.headline)
-        small_box = QFontMetrics(small).boundingRect(wide, flags, said.detail)
-        total = head_box.height() + (6 + small_box.height() if said.detail else 0)
-        top = box.center().y() - total // 2
-        painter.setFont(head)
-        painter.setPen(colour(said.tone if said.tone != "muted" else "text"))
-        painter.drawText(QRect(wide.left(), top, wide.width(), head_box.height() + 2), flags, said.headline)
-        if said.detail:
-            painter.setFont(small)
-            painter.setPen(colour("text" if self._image is not None and not said.covers else "muted"))
-            painter.drawText(
-                QRect(wide.left(), top + head_box.height() + 6, wide.width(), small_box.height() + 2),
-                flags,
-                said.detail,
-            )
-
-    def _paint_bar(self, painter: QPainter) -> None:
-        bar = QRect(2, 2, self.width() - 4, self._bar_px())
-        painter.fillRect(bar, colour("panel"))
-        font = tabular(self.font())
-        font.setPixelSize(size_px("small_font"))
-        painter.setFont(font)
-        right = bar.right() - 6
-        dot = QRectF(right - 8, bar.center().y() - 3.5, 8, 8)
-        paint_state_dot(painter, dot, self._dot())
-        right -= 16
-        if self._listened:
-            sign = icon("sound", "accent").pixmap(14, 14)
-            painter.drawPixmap(right - 14, bar.top() + 3, sign)
-            right -= 20
+            paint_words(painter, box, self.font(), said, on_picture=image is not None)
         note, tint = self._bar_note()
-        metrics = QFontMetrics(font)
-        if note:
-            width = metrics.horizontalAdvance(note)
-            painter.setPen(colour(tint))
-            painter.drawText(QRect(right - width, bar.top(), width, bar.height()), Qt.AlignmentFlag.AlignVCenter, note)
-            right -= width + 8
-        painter.setPen(colour("text"))
-        name_box = QRect(bar.left() + 6, bar.top(), max(0, right - bar.left() - 6), bar.height())
-        name = metrics.elidedText(self._name, Qt.TextElideMode.ElideRight, name_box.width())
-        painter.drawText(name_box, Qt.AlignmentFlag.AlignVCenter, name)
+        bar = QRect(2, 2, self.width() - 4, self._bar_px())
+        paint_bar(painter, bar, self.font(), TileBar(self._name, self._dot(), note, tint, self._listened))
 
     def _bar_note(self) -> tuple[str, str]:
         info = None if self._feed is None else self._feed.info
@@ -295,22 +237,6 @@ class Tile(QWidget):
         if self._recorded or state.state == "stopped":
             return State.OFF
         return State.OK if self._image is not None and self._age_us() <= OLD_AFTER_US else State.UNKNOWN
-
-    def _paint_empty(self, painter: QPainter) -> None:
-        box = self.rect().adjusted(4, 4, -4, -4)
-        painter.setPen(QPen(colour("line"), 1, Qt.PenStyle.DashLine))
-        painter.drawRoundedRect(box, 4, 4)
-        painter.setPen(colour("faint"))
-        painter.drawText(
-            box.adjusted(12, 0, -12, 0),
-            int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap),
-            words("smart.drop_here" if self._selected else "smart.drop_here_short"),
-        )
-
-    def _paint_edge(self, painter: QPainter) -> None:
-        if self._selected or self._drop_here:
-            painter.setPen(QPen(colour("accent"), 2, Qt.PenStyle.SolidLine if self._selected else Qt.PenStyle.DashLine))
-            painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
 
     def _place_button(self) -> None:
         gap = self._gap() if self._recorded else None

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from common.clients.management_values import Camera, Hardware, RecordingServer
 from common.foundation.ids import DeviceId, HardwareId, RecorderId
+from common.model.item import UNSET_TIME
 from common.model.kinds import BY_PLURAL
 from common.ui.icons import State
 from mgmtclient.hardware.address import BadAddress, camera_address
@@ -84,3 +85,12 @@ def test_addresses_give_up_the_user_and_password_inside_them() -> None:
 def test_what_is_no_camera_address_is_refused(typed: str) -> None:
     with pytest.raises(BadAddress):
         camera_address(typed, "", "", "auto")
+
+
+def test_what_nobody_types_is_written_for_a_person() -> None:
+    lines = lines_of("cameras")
+    shown = shown_values(lines, {"createdDate": "2026-03-01T12:00:00.1234560Z", "name": "2026-03-01T12:00:00Z"})
+    assert shown["name"] == "2026-03-01T12:00:00Z"  # a name is what was typed
+    assert "Mar 2026" in str(shown["createdDate"])
+    assert shown_values(lines_of("hardware"), {"passwordLastModified": UNSET_TIME})["passwordLastModified"] == "never"
+    assert shown_values(lines_of("recordingServers"), {"synchronizationTime": -1})["synchronizationTime"] == "unknown"
