@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _SETTLED_S = 30.0  # an engine that ran this long is restarted at once again
 _MOST_EVENT_BYTES = 1024 * 1024
+_HUNG_S = 15.0  # an engine says every two seconds that it is alive
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -31,7 +32,7 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 class EngineCommand:
     """How an engine process is started: its folders, and more `options` for its command line.
 
-    `seal_s` is how long it may take to finish its files when stopped.
+    `seal_s` is how long it may take to finish its files when stopped; silent for `hung_s`, it is killed and replaced.
     """
 
     root: Path
@@ -40,6 +41,7 @@ class EngineCommand:
     options: tuple[str, ...] = ()
     seal_s: float = 15.0
     module: str = "server.recording.engine"
+    hung_s: float = _HUNG_S
 
     def socket(self, number: int) -> Path:
         return self.sockets / f"engine-{number}.sock"
@@ -125,7 +127,14 @@ class Engine:
         assert process.stdout is not None
         while True:
             try:
-                line = await process.stdout.readline()
+                async with asyncio.timeout(self._command.hung_s):
+                    line = await process.stdout.readline()
+            except TimeoutError:
+                log.error("engine hangs and is replaced", extra={"engine": self.number, "pid": process.pid})
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+                return
             except ValueError:  # longer than the limit: the rest of it comes as the next line
                 log.error("engine sent an event that is too long", extra={"engine": self.number})
                 continue

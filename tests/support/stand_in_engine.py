@@ -33,10 +33,16 @@ async def _publish(bus: AccessUnitBus, cameras: set[str]) -> None:
         await asyncio.sleep(0.02)
 
 
+async def _say_alive() -> None:
+    while True:
+        print(json.dumps({"event": "alive", "level": "debug"}), flush=True)
+        await asyncio.sleep(2)
+
+
 async def main(socket: Path) -> None:
     bus, cameras, reader = AccessUnitBus(), set[str](), await _lines()
     async with serve_relay(socket, bus), asyncio.TaskGroup() as tasks:
-        publishing = tasks.create_task(_publish(bus, cameras))
+        background = [tasks.create_task(_publish(bus, cameras)), tasks.create_task(_say_alive())]
         while line := await reader.readline():
             wanted = json.loads(line)
             print(json.dumps({"event": "assigned", "hardware": len(wanted["hardware"])}), flush=True)
@@ -46,7 +52,8 @@ async def main(socket: Path) -> None:
                 bus.publish_tracks([DeviceTrack(device, PRIMARY, CONFIG)])
                 bus.publish_state(device, DeviceState("live", SystemClock().now_us()))
                 cameras.add(device)
-        publishing.cancel()
+        for task in background:
+            task.cancel()
 
 
 if __name__ == "__main__":

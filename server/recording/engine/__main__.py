@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from common.foundation.clock import Clock, SystemClock
 from common.foundation.logs import logging_to
 from server.recording.drivers.opening import driver_for
-from server.recording.engine.events import EventWriter, StateEvents
+from server.recording.engine.events import EventWriter, StateEvents, keep_saying_alive
 from server.recording.engine.hardware import Assignment, Engine
 from server.recording.ingest.bus import AccessUnitBus
 from server.recording.mediadb.reader import MediaDatabaseReader
@@ -91,12 +91,13 @@ async def run(arguments: argparse.Namespace, root: Path, data: Path, events: Eve
         ):
             engine = Engine(writer, reader, bus, clock, tasks, drivers=driver_for)
             background = [
+                tasks.create_task(keep_saying_alive(events, clock), name="alive"),
                 tasks.create_task(_remember(writer, data, clock), name="remember storage"),
                 tasks.create_task(stop.wait(), name="stop"),
             ]
             follow = tasks.create_task(_follow(engine, events), name="assignments")
             events.event("ready", socket=arguments.socket, root=str(root), pid=os.getpid())
-            await asyncio.wait((follow, background[1]), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((follow, background[-1]), return_when=asyncio.FIRST_COMPLETED)
             for task in (follow, *background):
                 task.cancel()
             await engine.stop()

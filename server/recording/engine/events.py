@@ -1,26 +1,44 @@
 """What an engine reports: JSON lines on standard output, which the gateway logs."""
 
-import contextlib
 import json
 import os
 import sys
 from collections.abc import Sequence
 from typing import Literal
 
+from common.foundation.clock import Clock
 from common.foundation.ids import DeviceId
 from common.media.access_unit import AccessUnit, TrackName
 from server.recording.drivers.contract import DeviceTrack
 from server.recording.ingest.bus import DeviceState
 from server.recording.mediadb.events import IndexFailed, Overflow, StorageEvent, StorageFailed, StorageRecovered
 
+ALIVE_EVERY_S = 2.0
+
 
 class EventWriter:
-    """Writes events as JSON lines on standard output; from any thread, one write a line."""
+    """Writes events as JSON lines on standard output; from any thread, one write a line.
 
-    def event(self, event: str, level: Literal["info", "warning", "error"] = "info", **fields: object) -> None:
+    A gateway that does not read must not stop recording: what does not fit into the pipe is left out and counted.
+    """
+
+    def __init__(self) -> None:
+        self._output = sys.stdout.fileno()
+        self._left_out = 0
+        os.set_blocking(self._output, False)
+
+    def event(self, event: str, level: Literal["debug", "info", "warning", "error"] = "info", **fields: object) -> None:
+        if self._left_out:
+            fields["left_out_before"] = self._left_out
         line = json.dumps({"event": event, "level": level, **fields}, separators=(",", ":")) + "\n"
-        with contextlib.suppress(BrokenPipeError):  # the gateway is gone: so will we be, through our input
-            os.write(sys.stdout.fileno(), line.encode())
+        try:
+            os.write(self._output, line.encode())
+        except BlockingIOError:
+            self._left_out += 1
+            return
+        except BrokenPipeError:  # the gateway is gone: so will we be, through our input
+            return
+        self._left_out = 0
 
     def storage(self, event: StorageEvent) -> None:
         """Report what the media database says."""
@@ -46,6 +64,13 @@ class EventWriter:
                 self.event(
                     "space_reclaimed", "warning", path=event.path, segments=event.segments, size_bytes=event.size_bytes
                 )
+
+
+async def keep_saying_alive(events: EventWriter, clock: Clock) -> None:
+    """Let the gateway see that the event loop turns: an engine that hangs says nothing, and is replaced."""
+    while True:
+        events.event("alive", "debug")
+        await clock.sleep(ALIVE_EVERY_S)
 
 
 class StateEvents:

@@ -111,7 +111,7 @@ class DeviceFeed:
         now_us = self._clock.now_us() - int(delay_s * 1_000_000)
         target_us = None if track.video else self._beside_picture(index, track, unit, now_us)
         if self._watchdog is not None and (self._picture is None or index == self._picture):
-            self._watchdog.feed(unit.arrival_s)
+            self._watchdog.feed(unit.arrival_s, unit.pts)
         placed = track.timeline.place(unit, now_us, target_us)
         if placed is None:
             return
