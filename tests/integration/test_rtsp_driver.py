@@ -13,6 +13,7 @@ from common.foundation.clock import UtcUs
 from common.foundation.errors import DeviceError
 from common.media.access_unit import AccessUnit
 from common.media.snapshot import jpeg_of
+from common.net.certificates import create_authority, issue_certificate
 from common.protocols.rtsp.refusals import NoSuchStream, WrongPassword
 from server.recording.drivers.contract import DeviceAddress
 from server.recording.drivers.opening import AddressWrong, driver_for
@@ -141,3 +142,21 @@ def test_probe_shows_a_picture() -> None:
     answer = json.loads(done.stdout)
     assert (answer["video"]["width"], answer["video"]["codec"]) == (320, "h264")
     assert answer["jpeg"]
+
+
+@needs_gstreamer
+async def test_a_camera_over_tls_with_a_certificate_of_its_own(tmp_path: Path) -> None:
+    own = issue_certificate(create_authority("camera"), ["127.0.0.1"])
+    pem = tmp_path / "camera.pem"
+    pem.write_bytes(own.certificate_pem + own.key_pem)
+    with rtsp_camera(transport="tcp", more=("--certificate", str(pem))) as camera:
+        sink = CollectedUnits()
+        secure = camera.url.replace("rtsp://", "rtsps://")
+        await run_until(address(secure), sink, lambda: len(sink.of("h264")) > 30)
+    assert not any(unit.damaged for unit in sink.of("h264"))
+
+
+@needs_gstreamer
+async def test_a_camera_that_speaks_no_tls_is_told_apart_from_one_that_is_off() -> None:
+    with rtsp_camera(transport="tcp") as camera, pytest.raises(DeviceError, match=r"TLS|closed"):
+        await run_until(address(camera.url.replace("rtsp://", "rtsps://")), CollectedUnits(), lambda: False)

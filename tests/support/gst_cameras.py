@@ -16,7 +16,7 @@ import gi
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
+from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 FPS = 25
 LOOP_S = 4
@@ -110,6 +110,14 @@ def display_order(count: int, b_frames: int) -> list[int]:
     return order
 
 
+def permissions() -> GstRtspServer.RTSPPermissions:
+    """What somebody who has logged in may do."""
+    viewer = GstRtspServer.RTSPPermissions.new()
+    for right in ("access", "construct"):
+        viewer.add_permission_for_role("viewer", f"media.factory.{right}", True)
+    return viewer
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--video", choices=sorted(VIDEO), default="h264")
@@ -120,6 +128,7 @@ def main() -> None:
     parser.add_argument("--size", default="640x360")
     parser.add_argument("--kbit", type=int, default=0, help="bits a second in thousands; 0: as the encoder likes")
     parser.add_argument("--gop", type=int, default=25)
+    parser.add_argument("--certificate", type=Path, help="PEM file with certificate and key: rtsps")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--cache", type=Path, required=True)
     options = parser.parse_args()
@@ -145,7 +154,15 @@ def main() -> None:
         factory.set_protocols(transports[options.transport])
     order = display_order(len(units), options.b_frames)
     factory.connect("media-configure", lambda _f, media: feed(media.get_element().get_by_name("video"), units, order))
-    if options.auth:
+    if options.certificate:
+        auth = GstRtspServer.RTSPAuth()
+        auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(str(options.certificate)))
+        token = GstRtspServer.RTSPToken()
+        token.set_string("media.factory.role", "viewer")
+        auth.set_default_token(token)
+        server.set_auth(auth)
+        factory.set_permissions(permissions())
+    elif options.auth:
         auth = GstRtspServer.RTSPAuth()
         token = GstRtspServer.RTSPToken()
         token.set_string("media.factory.role", "viewer")
@@ -156,10 +173,7 @@ def main() -> None:
             auth.set_supported_methods(GstRtsp.RTSPAuthMethod.BASIC)
             auth.add_basic(GstRtspServer.RTSPAuth.make_basic("operator", "right"), token)
         server.set_auth(auth)
-        permissions = GstRtspServer.RTSPPermissions.new()
-        permissions.add_permission_for_role("viewer", "media.factory.access", True)
-        permissions.add_permission_for_role("viewer", "media.factory.construct", True)
-        factory.set_permissions(permissions)
+        factory.set_permissions(permissions())
     server.get_mount_points().add_factory("/cam", factory)
     if not server.attach(None):
         sys.exit("cannot listen")
