@@ -55,6 +55,7 @@ class MainWindow(QMainWindow):
         self._read_once = False
         self._refreshing: Job | None = None
         self._again = False
+        self._leaving = False
         self._wanted = ""  # key to select as soon as the server tells of it
         self._fetched_at = SystemClock().now_us()
         self.setWindowTitle(session.server_url.removeprefix("https://"))  # Qt adds the product's name
@@ -152,6 +153,8 @@ class MainWindow(QMainWindow):
 
     def refresh(self) -> None:
         """Read the site again, unless that is under way; then once more after it."""
+        if self._leaving:
+            return
         if self._refreshing is not None:
             self._again = True
             return
@@ -400,6 +403,7 @@ class MainWindow(QMainWindow):
         if drafts and not self._leave_question(drafts):
             event.ignore()
             return
+        self._leaving = True  # an answer under way asks for no other
         self._timer.stop()
         super().closeEvent(event)
 

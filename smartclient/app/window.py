@@ -46,6 +46,7 @@ class SmartClientWindow(QMainWindow):
         self._engine = engine
         self._views = views or SavedViews()
         self._saved: SavedView | None = None
+        self._saving = False
         self._view_known = False
         self._key_map: KeyMap | None = None
 
@@ -298,8 +299,20 @@ class SmartClientWindow(QMainWindow):
         if view == self._saved:
             return
         self._saved = view
+        if not self._saving:
+            self._save(view)
+
+    def _save(self, view: SavedView) -> None:
+        """Write a view; one at a time, or an older one might be written last."""
+        self._saving = True
         server, user = self._session.server_url, self._session.user
-        run_off_thread(self, lambda: self._views.save(server, user, view), lambda _: None, lambda _: None)
+
+        def written(_: object) -> None:
+            self._saving = False
+            if self._saved is not None and self._saved != view:
+                self._save(self._saved)
+
+        run_off_thread(self, lambda: self._views.save(server, user, view), written, written)
 
     # sound
 

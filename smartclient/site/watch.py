@@ -43,7 +43,7 @@ class SiteWatch(QObject):
 
     def refresh(self) -> None:
         """Read the site and renew the token when it is time."""
-        if self._busy:
+        if self._busy or not self._timer.isActive():
             return
         self._busy = True
         client = self._session.client
