@@ -76,6 +76,7 @@ class PropertyLine(QObject):
                 return box
             case Control.NUMBER:
                 number = _CalmSpinBox()
+                number.lineEdit().setTextMargins(6, 0, 0, 0)  # the style sheet's padding does not reach it
                 number.setRange(int(declared.least), int(declared.most))
                 number.setSuffix(f" {declared.unit}" if declared.unit else "")
                 number.valueChanged.connect(self._edited)
@@ -84,6 +85,7 @@ class PropertyLine(QObject):
                 return number
             case Control.FRACTION:
                 fraction = _CalmDoubleSpinBox()
+                fraction.lineEdit().setTextMargins(6, 0, 0, 0)  # the style sheet's padding does not reach it
                 fraction.setRange(declared.least, declared.most)
                 fraction.setDecimals(2)
                 fraction.setSingleStep(0.1)

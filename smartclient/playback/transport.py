@@ -7,7 +7,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QSizePolicy,
     QSlider,
     QToolButton,
     QVBoxLayout,
@@ -114,8 +113,6 @@ class Transport(QWidget):
         self.live_button = self._button(row, "back_to_live", "live", "smart.back_to_live")
         self.live_button.setText(words("smart.live"))
         self.live_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        fixed = QSizePolicy.Policy.Fixed
-        self.live_button.setSizePolicy(fixed, fixed)  # or it gives up its word where room is short
         self.live_button.clicked.connect(self.live)
         self._paint_icons()
 
