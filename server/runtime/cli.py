@@ -172,25 +172,27 @@ async def _first_administrator(servers: RunningServers, password: str, *, quiet:
     url, ca, code = _management(servers)
     if not code:
         return
-    if not password and sys.stdin.isatty() and not quiet:
-        password = await asyncio.to_thread(_ask_password)
-    if password:
+    ask = not password and sys.stdin.isatty() and not quiet
+    if password or ask:
+        from server.runtime.asking import ask_password
         from server.runtime.first_steps import ADMINISTRATOR, create_administrator
 
         pem = ca.read_text(encoding="ascii")
-        await asyncio.to_thread(create_administrator, url, pem, code, password)
+        while True:
+            chosen = await ask_password() if ask else password
+            try:
+                await asyncio.to_thread(create_administrator, url, pem, code, chosen)
+                break
+            except VmsError as refused:
+                if not ask or refused.retryable:
+                    raise
+                told.print(escape(explain(refused)))  # too short, say: a person can choose another
         _forget_setup_code(servers)
         told.print(f"The administrator '{ADMINISTRATOR}' can sign in now.")
     else:
         told.print(
             f"First start. Set Vedette up with this one-time code: [bold]{escape(code)}[/bold]  at {escape(url)}"
         )
-
-
-def _ask_password() -> str:
-    return str(
-        typer.prompt("Password for the first administrator", hide_input=True, confirmation_prompt=True, err=True)
-    )
 
 
 def _forget_setup_code(servers: RunningServers) -> None:
