@@ -146,6 +146,11 @@ class RtpReceiver:
                 self._jitter += (difference - self._jitter) / 16
         self._transit = transit
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether any packet has come."""
+        return self._ssrc is not None
+
     def reception(self, now_s: float) -> Reception | None:
         """Return what to report to the sender, None before its first packet."""
         if self._ssrc is None:

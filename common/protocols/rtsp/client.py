@@ -112,7 +112,7 @@ class RtspClient:
             self.session = session.strip()[:256]
             timeout = re.search(r"timeout\s*=\s*(\d{1,6})", rest)
             if timeout:
-                self.timeout_s = min(max(int(timeout[1]), 10), 3600)
+                self.timeout_s = min(max(int(timeout[1]), 3), 3600)
         if method == "OPTIONS":
             names = message.header("public") or message.header("allow")
             self.methods = frozenset(name.strip().upper() for name in names.split(",") if name.strip())

@@ -27,6 +27,12 @@ class NothingToRecord(DeviceRefused):
     message_key = "driver.nothing_to_record"
 
 
+class NoParameterSets(DeviceError):
+    """The camera sends video, but neither its description nor the video says how to decode it."""
+
+    message_key = "driver.no_parameter_sets"
+
+
 class TransportRefused(DeviceRefused):
     """461: the camera does not send over this transport."""
 

@@ -12,7 +12,7 @@ from common.protocols.rtp.receiver import RtpReceiver
 from common.protocols.rtp.rtcp import read_sender_reports, write_receiver_report
 from common.protocols.rtsp.client import RtspClient, Transport, parse_transport
 from common.protocols.rtsp.messages import Message
-from common.protocols.rtsp.refusals import NothingToRecord, TransportRefused
+from common.protocols.rtsp.refusals import NoParameterSets, NothingToRecord, TransportRefused
 from common.protocols.sdp import MediaDescription, parse_sdp
 from server.recording.drivers.rtsp_connection import RtspConnection, connect
 from server.recording.drivers.rtsp_tracks import Outlet, TrackList
@@ -21,6 +21,7 @@ from server.recording.drivers.rtsp_udp import UdpPair
 log = logging.getLogger(__name__)
 
 _REPORT_S = 5.0
+_DESCRIBED_S = 20.0  # how long a camera may send video that nothing describes; keyframes are up to 10 s apart
 _GOODBYE_S = 1.0
 
 
@@ -102,9 +103,9 @@ class RtspSession:
                 self._tracks.append(_Track(media, outlet, receiver, client.control_url(base, media.control)))
         except ProtocolError as broken:
             raise NothingToRecord(str(broken)) from None
-        if not self._tracks:
+        if not self._tracks or ("video" in outlets and self._tracks[0].media.kind != "video"):
             offered = ", ".join(f"{one.kind} {one.encoding or one.payload_type}" for one in session.media)
-            raise NothingToRecord(f"it offers no stream in a format that Vedette records, only {offered}")
+            raise NothingToRecord(f"it offers no video in a format that Vedette records, only {offered}")
 
     async def _set_up(self, connection: RtspConnection, transport: str) -> None:
         for number, track in enumerate(list(self._tracks)):
@@ -162,9 +163,10 @@ class RtspSession:
 
     async def _play(self, connection: RtspConnection) -> None:
         await connection.exchange(self._client, "PLAY", self._aggregate, {"Range": "npt=0.000-"})
-        alive_s = time.monotonic()
+        began_s = alive_s = time.monotonic()
+        report_s = min(_REPORT_S, self._client.timeout_s / 3)
         while True:
-            await asyncio.wait([connection.closed], timeout=_REPORT_S)
+            await asyncio.wait([connection.closed], timeout=report_s)
             if connection.closed.done():
                 connection.closed.result()  # raises what ended it
                 raise DeviceError("it closed the connection")
@@ -173,9 +175,16 @@ class RtspSession:
                 reception = track.receiver.reception(now_s)
                 if reception is not None:
                     track.send_rtcp(connection, write_receiver_report(self._own_ssrc, reception, "vedette"))
-            if now_s - alive_s >= self._client.timeout_s / 2 - _REPORT_S:
+            if now_s - began_s >= _DESCRIBED_S:
+                self._check_described()
+            if now_s - alive_s >= self._client.timeout_s / 2 - report_s:
                 alive_s = now_s
                 await self._keep_alive(connection)
+
+    def _check_described(self) -> None:
+        for track in self._tracks:
+            if track.outlet.offered is None and track.receiver.has_begun:
+                raise NoParameterSets(f"no parameter sets with its {track.media.encoding}", camera=self._camera)
 
     async def _keep_alive(self, connection: RtspConnection) -> None:
         """Tell the camera that we are still there. A camera that does not like how is asked another way next time."""

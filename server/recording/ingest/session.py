@@ -110,12 +110,12 @@ class DeviceFeed:
         delay_s = self._clock.monotonic_s() - unit.arrival_s
         now_us = self._clock.now_us() - int(delay_s * 1_000_000)
         target_us = None if track.video else self._beside_picture(index, track, unit, now_us)
-        if self._watchdog is not None and (self._picture is None or index == self._picture):
+        if self._watchdog is not None and index == self._picture:  # sound alone is no camera
             self._watchdog.feed(unit.arrival_s, unit.pts)
         placed = track.timeline.place(unit, now_us, target_us)
         if placed is None:
             return
-        if not self.live:
+        if not self.live and index == self._picture:
             self.live = True
             self.publish_state("live", "")
         access_unit, new_run = placed
