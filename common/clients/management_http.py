@@ -59,10 +59,18 @@ class HttpsConnection:
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy for the web is no way to the site's own server
         self._session.mount("https://", _PinnedAdapter(context))
+        self._closed = False
         self._dated: tuple[int, float] | None = None  # the server's clock, and our monotonic one at that moment
 
     def close(self) -> None:
+        """Close the connections; a request that another thread still makes closes its own when it ends."""
+        self._closed = True
         self._session.close()
+
+    def _close_what_came_after(self) -> None:
+        """A request that ends after `close` has put its connection back into the pool."""
+        if self._closed:
+            self._session.close()
 
     def server_now_us(self) -> UtcUs | None:
         """Return the server's clock by the last answer's Date (RFC 9110, 6.6.1: whole seconds), None before one."""
@@ -90,6 +98,8 @@ class HttpsConnection:
         answer_timeout_s: float = ANSWER_TIMEOUT_S,
     ) -> dict[str, Any]:
         """Return the answer's JSON object ({} when it has none); raise what the answer's status means."""
+        if self._closed:
+            raise ServerUnreachable("the connection was closed", server=self.server)
         sent = dict(headers or {})
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
@@ -112,6 +122,8 @@ class HttpsConnection:
             raise self._tls_failure(error) from error
         except (requests.exceptions.RequestException, OSError) as error:
             raise ServerUnreachable(_reason(error), server=self.server) from error
+        finally:
+            self._close_what_came_after()
         if len(content) > _MOST_ANSWER_BYTES:
             raise ProtocolError(f"the answer to {path} is too large", peer=self.server)
         answer = self._decoded(content, path, status)
