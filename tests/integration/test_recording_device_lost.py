@@ -8,7 +8,7 @@ from common.api.recorder_configuration import RecordedDevice, RecordedHardware
 from common.foundation.clock import SystemClock, UtcUs
 from common.foundation.errors import DeviceError
 from common.foundation.ids import DeviceId, HardwareId
-from common.media.access_unit import PRIMARY, AccessUnit, CodecConfig, TrackName
+from common.media.access_unit import PRIMARY, AccessUnit, Codec, CodecConfig, TrackName
 from server.recording.drivers.contract import DeviceAddress, DeviceSink, DeviceTrack, RawUnit
 from server.recording.engine.hardware import Assignment, Engine
 from server.recording.ingest.bus import AccessUnitBus, DeviceState
@@ -16,7 +16,7 @@ from server.recording.mediadb.contract import Span, TrackKey
 from server.recording.mediadb.reader import MediaDatabaseReader
 from server.recording.mediadb.settings import WriterSettings
 from server.recording.mediadb.writer import MediaDatabaseWriter
-from tests.support.media_samples import video_sample
+from tests.support.media_samples import audio_sample, video_sample
 
 CAMERA = DeviceId("11111111-1111-4111-8111-111111111111")
 KEY = TrackKey(CAMERA, PRIMARY)
@@ -183,5 +183,19 @@ async def test_a_silent_device_is_noticed(tmp_path: Path) -> None:
         assert "no pictures for 10 s" in listener.states[-1].reason
         camera.orders.put_nowait(10)
         await until(lambda: len(listener.units) == 20)
+
+    await with_engine(tmp_path, test, RacingClock())
+
+
+async def test_a_camera_that_sends_sound_but_no_pictures_is_not_live(tmp_path: Path) -> None:
+    async def test(engine: Engine, camera: FakeCamera, listener: Listener, bus: AccessUnitBus) -> None:
+        camera.config, camera.sample = audio_sample(Codec.PCMA, seconds=5)
+        await engine.apply(Assignment(hardware=(HARDWARE,)))
+        camera.orders.put_nowait(100)
+        await until(lambda: listener.states and listener.states[-1].state == "lost")
+        assert [state.state for state in listener.states] == ["connecting", "lost"]
+        assert (
+            "Gate does not send pictures: no pictures for 30 s although it is connected" in listener.states[-1].reason
+        )
 
     await with_engine(tmp_path, test, RacingClock())

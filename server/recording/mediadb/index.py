@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common.foundation.clock import UtcUs
@@ -18,6 +18,7 @@ from common.foundation.errors import StorageError
 from common.foundation.ids import DeviceId
 from common.media.access_unit import TrackName
 from server.recording.mediadb.contract import TrackKey
+from server.recording.mediadb.fragments import pack_table, unpack_table
 from server.recording.mediadb.layout import INDEX
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,17 @@ class SealedSegment:
     gaps: int
     size_bytes: int
     blob: bytes
+
+
+def ended_by(before: SealedSegment, start: UtcUs) -> SealedSegment:
+    """`before`, clipped to where the segment behind it starts: a run that was sent faster than it was shot, as cameras
+    do when a connection begins, claims more time than it had. One that starts earlier (the clock was set back) does
+    not count."""
+    if not before.start < start < before.end:
+        return before
+    table = unpack_table(before.blob)
+    table.ends[-1] = max(start, table.starts[-1] + 1)
+    return replace(before, end=table.end, blob=pack_table(table))
 
 
 def _row(found: tuple[int, str, str, int, int, int, int, int]) -> SegmentRow:

@@ -13,7 +13,7 @@ from common.media.mp4.boxes import Mp4Damaged
 from common.media.mp4.reader import InitSegment, read_init, scan_fragments
 from server.recording.mediadb.contract import TrackKey
 from server.recording.mediadb.fragments import FragmentTable, pack_table
-from server.recording.mediadb.index import OPEN, SealedSegment, SegmentIndex, SegmentRow
+from server.recording.mediadb.index import OPEN, SealedSegment, SegmentIndex, SegmentRow, ended_by
 from server.recording.mediadb.layout import INDEX, SegmentPath, segment_path, segments_on_disk
 
 log = logging.getLogger(__name__)
@@ -228,6 +228,8 @@ def reindex(root: Path, index: SegmentIndex, progress: Callable[[int], None] = l
         if before is not None and batch and _goes_on(before, scanned):
             last = batch[-1]
             batch[-1] = SealedSegment(last.key, last.start, scanned.sealed.start, last.gaps, last.size_bytes, last.blob)
+        elif before is not None and batch and before.sealed.key == scanned.sealed.key:
+            batch[-1] = ended_by(batch[-1], scanned.sealed.start)
         if len(batch) >= _BATCH:
             index.record_found(batch[:-1])
             del batch[:-1]

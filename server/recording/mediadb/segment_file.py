@@ -5,7 +5,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common.foundation.clock import UtcUs
@@ -33,6 +33,10 @@ class PendingFragment:
     size_bytes: int
     run_utc_us: UtcUs
     continues: bool
+
+    def later(self, by_us: int) -> "PendingFragment":
+        """The same, shown later."""
+        return replace(self, units=[replace(unit, utc_us=UtcUs(unit.utc_us + by_us)) for unit in self.units])
 
 
 class SegmentFile:

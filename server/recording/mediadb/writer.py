@@ -18,7 +18,7 @@ from common.foundation.errors import StorageError
 from server.recording.mediadb.cleaning import Cleaner
 from server.recording.mediadb.contract import TrackKey, TrackWriter
 from server.recording.mediadb.events import IndexFailed, OnEvent, StorageEvent, StorageFailed, StorageRecovered
-from server.recording.mediadb.index import SealedSegment, SegmentIndex
+from server.recording.mediadb.index import SealedSegment, SegmentIndex, ended_by
 from server.recording.mediadb.layout import MARKER, StorageNotMounted, prepare_root
 from server.recording.mediadb.segment_file import PendingFragment, SegmentFile
 from server.recording.mediadb.settings import WriterSettings
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _TICK_S = 0.25  # how often a thread looks for files to sync
 _MOST_INDEX_BACKLOG = 10_000
+_MOST_NAMES = 16
 _SMALL_PREALLOCATION_BYTES = 256 << 10  # sound needs little
 
 
@@ -133,6 +134,7 @@ class _WriterThread:
         self.jobs: queue.SimpleQueue[tuple[TrackKey, PendingFragment] | _Sealed | None] = queue.SimpleQueue()
         self._storage = storage
         self._files: dict[TrackKey, SegmentFile] = {}
+        self._newest: dict[TrackKey, SealedSegment] = {}  # of tracks without an open file
         self._cut_at: dict[TrackKey, int] = {}
         self._sync_due: dict[TrackKey, float] = {}
         self._next_tick = 0.0
@@ -204,7 +206,7 @@ class _WriterThread:
         self._storage.prepare()
         small = fragment.config.kind != 1
         ahead = min(settings.preallocate_bytes, _SMALL_PREALLOCATION_BYTES) if small else settings.preallocate_bytes
-        opened = SegmentFile(self._storage.root, key, fragment, ahead)
+        opened, fragment = _new_file(self._storage.root, key, fragment, ahead)
         try:
             opened.append(fragment)
         except BaseException:
@@ -215,6 +217,9 @@ class _WriterThread:
             del self._files[key]
             same_run = before.run_utc_us == opened.run_utc_us and fragment.continues
             sealed = self._sealed(before, opened.start if same_run else None)
+        elif (newest := self._newest.pop(key, None)) is not None:
+            clipped = ended_by(newest, opened.start)
+            sealed = clipped if clipped is not newest else None
         self._files[key] = opened
         self._cut_at[key] = _next_cut(key, opened.start, settings.segment_s)
         self._sync_due[key] = time.monotonic() + settings.sync_interval_s
@@ -234,6 +239,7 @@ class _WriterThread:
         if file is not None:
             sealed = self._sealed(file, None)
             if sealed is not None:
+                self._newest[key] = sealed
                 self._storage.record(sealed, None)
 
     def _tick(self) -> None:
@@ -250,6 +256,19 @@ class _WriterThread:
             except OSError as error:
                 self._storage.failed(error, 0)
                 self._seal(key)
+
+
+def _new_file(
+    root: Path, key: TrackKey, fragment: PendingFragment, preallocate_bytes: int
+) -> tuple[SegmentFile, PendingFragment]:
+    """Create the file of a segment that begins with `fragment`. After the clock was set back there may be one of that
+    name: it is left alone, and the new one begins some microseconds later."""
+    for _ in range(_MOST_NAMES):
+        try:
+            return SegmentFile(root, key, fragment, preallocate_bytes), fragment
+        except FileExistsError:
+            fragment = fragment.later(1)
+    return SegmentFile(root, key, fragment, preallocate_bytes), fragment
 
 
 def _next_cut(key: TrackKey, start: UtcUs, segment_s: float) -> int:
