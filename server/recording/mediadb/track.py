@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from common.foundation.clock import UtcUs
-from common.media.access_unit import AccessUnit, CodecConfig, MediaKind
+from common.media.access_unit import AccessUnit, Codec, CodecConfig, MediaKind
 from server.recording.mediadb.contract import TrackKey
 from server.recording.mediadb.events import Overflow
 from server.recording.mediadb.segment_file import PendingFragment
@@ -27,7 +27,11 @@ class FragmentQueue(Protocol):
 
 
 class QueuedTrackWriter:
-    """Implements TrackWriter. A fragment ends before each keyframe of video, and after one second."""
+    """Implements TrackWriter. A fragment ends before each keyframe of video, and after one second.
+
+    MJPEG and sound, where every unit is a keyframe, go into fragments of one second: a write for each picture, and a
+    row in every table, would cost more than the picture.
+    """
 
     def __init__(
         self, key: TrackKey, settings: WriterSettings, queue: FragmentQueue, on_overflow: Callable[[Overflow], None]
@@ -40,7 +44,7 @@ class QueuedTrackWriter:
         self._units: list[AccessUnit] = []
         self._size_bytes = 0
         self._fragment_ticks = 0
-        self._video = True
+        self._has_gops = True  # keyframes are more than some units apart, and begin a fragment
         self._in_gop = False  # units may be appended without a keyframe first
         self._continues = False
         self._run_utc_us = UtcUs(0)
@@ -57,7 +61,7 @@ class QueuedTrackWriter:
         self._flush(self._last_dts + self._last_duration)
         self._config = config
         self._in_gop = self._continues = False
-        self._video = config.kind is MediaKind.VIDEO
+        self._has_gops = config.kind is MediaKind.VIDEO and config.codec is not Codec.MJPEG
         self._fragment_ticks = max(1, int(config.timescale * self._settings.fragment_s))
         if before is None or before.timescale != config.timescale:
             self._last_duration = 0
@@ -68,7 +72,7 @@ class QueuedTrackWriter:
             return
         if units:
             if (
-                (unit.keyframe and self._video)
+                (unit.keyframe and self._has_gops)
                 or unit.dts - units[0].dts >= self._fragment_ticks
                 or self._size_bytes >= self._settings.fragment_bytes
                 or unit.dts <= self._last_dts

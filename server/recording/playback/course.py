@@ -258,12 +258,20 @@ def _sending(gop: Gop, start: Start, target: AccessUnit | None = None, broken: b
     if start.keyframes_only:
         units = gop.units[:1]
         target = None if target is None else units[0]
+    elif target is not None and not start.backward and not start.sound:
+        units = _from_keyframe(units, target)
     flagged = _flagged(units, closed=start.backward or start.keyframes_only or not gop.growing)
     if broken or target is not None:
         flagged[0] = (flagged[0][0], flagged[0][1] | RecordFlags.DISCONTINUITY)
     if target is not None:
         flagged = [(unit, flags | _place(unit, target, start)) for unit, flags in flagged]
     return SendUnits(gop.config, flagged)
+
+
+def _from_keyframe(units: Sequence[AccessUnit], target: AccessUnit) -> Sequence[AccessUnit]:
+    """Leave out what is not needed to decode `target`: a block of MJPEG has a keyframe in every picture."""
+    at = units.index(target)
+    return units[max((n for n in range(at + 1) if units[n].keyframe), default=0) :]
 
 
 def _flagged(units: Sequence[AccessUnit], closed: bool) -> list[tuple[AccessUnit, int]]:

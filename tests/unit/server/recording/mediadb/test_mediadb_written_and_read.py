@@ -329,3 +329,17 @@ async def test_retention_deletes_the_oldest_whole_segments(tmp_path: Path) -> No
     assert reader.coverage(KEY) == Span(fresh[0].utc_us, UtcUs(fresh[0].utc_us + 10_000_000))
     assert min(segment.start for segment in segments_on_disk(tmp_path)) == fresh[0].utc_us
     reader.close()
+
+
+async def test_mjpeg_is_written_and_read_by_the_second(tmp_path: Path, reader: MediaDatabaseReader) -> None:
+    config, units = video_sample(Codec.MJPEG, frames=90, gop=1)
+    await store(tmp_path, config, [units])
+    gops = all_gops(reader)
+    assert [unit for gop in gops for unit in gop.units] == list(units)
+    assert [len(gop.units) for gop in gops] == [25, 25, 25, 15]
+    assert all(before.end == after.start for before, after in pairwise(gops))
+    for number in (0, 30, 89):
+        found = reader.gop_at(KEY, units[number].utc_us)
+        assert found is not None
+        assert units[number] in found.units
+    reader.close()

@@ -247,6 +247,17 @@ def test_a_growing_gop_that_is_deleted_does_not_stop_playback() -> None:
     assert played.sent == [*early.units, *late.units]
 
 
+def test_what_is_not_needed_to_decode_the_wanted_picture_is_left_out() -> None:
+    block = gops(T0, 1)[0]
+    block = replace(block, units=tuple(replace(unit, keyframe=True) for unit in block.units))
+    for start in (Start(block.units[20].utc_us), Start(block.units[19].utc_us, step=1)):
+        played = first_send(start, [block])
+        assert played.sent == list(block.units[20:])
+        assert played.flagged(RecordFlags.TARGET) == played.flagged(RecordFlags.DISCONTINUITY) == [block.units[20]]
+        assert played.flagged(RecordFlags.PREROLL) == []
+    assert first_send(Start(block.units[20].utc_us, speed=8.0), [block]).sent == [block.units[0]]
+
+
 def test_sound_starts_where_the_group_runs_and_only_forward() -> None:
     sound = gops(T0, 4, config=SOUND)
     played = played_through(Start(T0, sound=True), sound, running_at=UtcUs(T0 + 30 * FRAME_US))
