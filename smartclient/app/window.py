@@ -278,8 +278,12 @@ class SmartClientWindow(QMainWindow):
         )
 
     def _view_loaded(self, view: SavedView | None) -> None:
-        self._saved, self._view_known = view, True
-        if view is not None:
+        arranged_already = self._saved is not None  # by somebody who was faster than the disk: that stays
+        self._view_known = True
+        if arranged_already:
+            self._save_later()
+        elif view is not None:
+            self._saved = view
             self.live_grid.show_view(view.columns, view.cameras)
             self._mark_layout()
         if self.watch.site.cameras:
@@ -299,8 +303,13 @@ class SmartClientWindow(QMainWindow):
         if view == self._saved:
             return
         self._saved = view
-        if not self._saving:
-            self._save(view)
+        if self._view_known:
+            self._save_later()
+
+    def _save_later(self) -> None:
+        """Write the newest view, after the one that is being written."""
+        if self._saved is not None and not self._saving:
+            self._save(self._saved)
 
     def _save(self, view: SavedView) -> None:
         """Write a view; one at a time, or an older one might be written last."""

@@ -154,6 +154,20 @@ def test_keys_and_tiles(qtbot: QtBot, open_window: Callable[[str], SmartClientWi
     qtbot.waitUntil(lambda: views.load("https://test:8443", "anna") == SavedView(3, grid.cameras), timeout=WAIT_MS)
 
 
+def test_who_is_faster_than_the_disk_keeps_the_view(
+    qtbot: QtBot, open_window: Callable[[str], SmartClientWindow], tmp_path: Path
+) -> None:
+    views = SavedViews(tmp_path / "views.json")
+    views.save("https://test:8443", "anna", SavedView(3, (CAMERA,)))
+    window = open_window("")
+    window.live_grid.set_columns(1)
+    window.live_grid.put(0, CAMERA_2)
+    mine = SavedView(1, window.live_grid.cameras)
+    qtbot.waitUntil(lambda: views.load("https://test:8443", "anna") == mine, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: bool(window.watch.site.cameras), timeout=WAIT_MS)
+    assert (window.live_grid.columns, window.live_grid.tiles[0].camera) == (1, CAMERA_2)
+
+
 def test_the_timeline_goes_where_it_is_clicked(qtbot: QtBot, open_window: Callable[[str], SmartClientWindow]) -> None:
     window = open_window("")
     qtbot.waitUntil(lambda: bool(window.watch.site.cameras), timeout=WAIT_MS)
