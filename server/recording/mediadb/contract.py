@@ -29,8 +29,8 @@ class Gop:
     """Access units from one keyframe to the next, in decoding order, with what a decoder needs.
 
     `end` is the start of the next GOP where that follows without a gap, else the presentation time of the last unit
-    plus its duration. Where every unit is a keyframe (MJPEG and audio), it is a block of up to one second (one fragment),
-    whose first unit starts the block.
+    plus its duration. Where every unit is a keyframe (MJPEG and audio), this is a block of up to one second (one
+    fragment), whose first unit starts the block.
     `growing`: the GOP is still being written; ask for it again to get more.
     """
 

@@ -254,7 +254,7 @@ def _backward(gop: Gop, start: Start) -> Course:
 
 def _sending(gop: Gop, start: Start, target: AccessUnit | None = None, broken: bool = False) -> SendUnits:
     """Send a GOP; with `target`, as the first after a seek or step that asked for that picture."""
-    units = gop.units
+    units: Sequence[AccessUnit] = gop.units
     if start.keyframes_only:
         units = gop.units[:1]
         target = None if target is None else units[0]
