@@ -24,6 +24,7 @@ from server.recording.engines import Engine, EngineCommand, EngineHost, running_
 from server.recording.mediadb.contract import MediaReader
 from server.recording.playback.reading import recordings_pool
 from server.recording.relay.upstream import EngineLink, LiveRelay
+from server.recording.remembered import Remembered
 
 log = logging.getLogger(__name__)
 
@@ -85,18 +86,20 @@ class Conductor:
     host: EngineHost
     relay: LiveRelay
     links: dict[int, EngineLink]
+    remembered: Remembered
     tokens: CurrentTokens = field(default_factory=CurrentTokens)
     devices: DeviceDirectory = field(default_factory=DeviceDirectory)
     server: MediaServer | None = None
     configuration: RecorderConfiguration | None = None
     configured: asyncio.Event = field(default_factory=asyncio.Event)
-    by_hand: set[DeviceId] = field(default_factory=set)
+    applied: asyncio.Event = field(default_factory=asyncio.Event)
 
     def apply(self, configuration: RecorderConfiguration) -> None:
         """Have everything follow this configuration from now on."""
         self.configuration = configuration
         self.tokens.replace(configuration)
-        self.devices.replace(configuration.hardware)
+        self.remembered.configured(configuration.hardware)
+        self.devices.replace(configuration.hardware, self.remembered.devices)
         self._assign(configuration)
         if self.server is not None:
             self.server.rename(configuration.name)
@@ -105,18 +108,27 @@ class Conductor:
             "configuration applied", extra={"version": configuration.version, "hardware": len(configuration.hardware)}
         )
         self.configured.set()
+        self.applied.set()
+
+    async def keep_remembering(self) -> None:
+        """Note after each configuration what must survive a restart; until cancelled."""
+        while True:
+            await self.applied.wait()
+            self.applied.clear()
+            await self.remembered.save()
 
     async def set_manual(self, device: DeviceId, on: bool) -> None:
         """Record a device by hand, or no more; asked for by viewers."""
         if on:
-            self.by_hand.add(device)
+            self.remembered.by_hand.add(device)
         else:
-            self.by_hand.discard(device)
+            self.remembered.by_hand.discard(device)
         if self.configuration is not None:
             self._assign(self.configuration)
+        await self.remembered.save()
 
     def _assign(self, configuration: RecorderConfiguration) -> None:
-        placed = self.host.assign(configuration.hardware, configuration.retain_minutes, self.by_hand)
+        placed = self.host.assign(configuration.hardware, configuration.retain_minutes, self.remembered.by_hand)
         places: dict[DeviceId, EngineLink | None] = {}
         for item in configuration.hardware:
             for device in (item.camera, item.microphone):
@@ -133,6 +145,7 @@ async def running_gateway(
     plan: GatewayPlan, source: ConfigurationSource, reader: MediaReader, clock: Clock
 ) -> AsyncIterator[RunningGateway]:
     """Serve until left: entered when the port answers, left when the engines have sealed their files."""
+    remembered = await asyncio.to_thread(Remembered, plan.data)
     with tempfile.TemporaryDirectory(prefix="vedette-") as sockets:  # short: a socket's path has 108 bytes
         command = EngineCommand(
             plan.recordings, plan.data, Path(sockets), plan.engine_options, plan.seal_s, plan.engine_module
@@ -143,8 +156,9 @@ async def running_gateway(
             asyncio.TaskGroup() as tasks,
         ):
             links = {engine.number: EngineLink(engine.socket, clock) for engine in host.engines}
-            conductor = Conductor(host, LiveRelay(clock), links)
+            conductor = Conductor(host, LiveRelay(clock), links, remembered)
             running = [tasks.create_task(link.run(), name=f"engine {number} link") for number, link in links.items()]
+            running.append(tasks.create_task(conductor.keep_remembering(), name="remembering"))
             running.append(tasks.create_task(source.run(conductor.apply), name="configuration"))
             await conductor.configured.wait()
             configuration = conductor.configuration

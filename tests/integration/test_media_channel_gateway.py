@@ -16,12 +16,23 @@ import pytest
 import uvloop
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from common.api.recorder_configuration import RecordedHardware, RecorderConfiguration
+from common.api.recorder_configuration import RecordedDevice, RecordedHardware, RecorderConfiguration
+from common.clients.media import MediaConnection
 from common.foundation.clock import SystemClock, UtcUs
 from common.foundation.errors import NotSignedIn
 from common.foundation.ids import RecorderId
-from common.net.tokens import AUDIENCE
-from common.protocols.media_channel.messages import Error, Resume, State, Step, Subscribe, Unsubscribe
+from common.net.tokens import ADMINISTRATORS, AUDIENCE, OPERATORS
+from common.protocols.media_channel.messages import (
+    Error,
+    Record,
+    Resume,
+    Sequences,
+    SequencesQuery,
+    State,
+    Step,
+    Subscribe,
+    Unsubscribe,
+)
 from common.protocols.media_channel.records import RecordFlags
 from server.recording.api.listening import bound_socket
 from server.recording.gateway import GatewayPlan, RunningGateway, running_gateway
@@ -196,3 +207,67 @@ async def _live_recorded_and_played(tmp_path: Path) -> None:
         viewer.forget()
         await viewer.until(lambda: len([u for u in viewer.units if u.sub == 3]) > 30, 60.0)
     assert engine_processes(module) == []
+
+
+async def test_recording_by_hand_and_removed_cameras_outlive_the_gateway(tmp_path: Path) -> None:
+    """Everything real; the camera is recorded only by hand, and removed in the end."""
+    module, ever = "server.recording.engine", (UtcUs(0), UtcUs(1 << 52))
+    camera = hardware(
+        1,
+        url="simulator:test?width=320&height=180",
+        camera=RecordedDevice(id=CAMERA, name="Gate", recording_enabled=False, prebuffer_seconds=0),
+        microphone=None,
+    )
+
+    async def recorded_until(viewer: Viewer, connection: MediaConnection, spans: int) -> int:
+        """Ask until there are so many spans; return the end of the last."""
+        async with asyncio.timeout(40):
+            while True:
+                viewer.forget()
+                connection.send(SequencesQuery(9, CAMERA, *ever))
+                (answer,) = await viewer.until_said("sequences")
+                assert isinstance(answer, Sequences)
+                if len(answer.spans) >= spans:
+                    return answer.spans[-1][1]
+                await asyncio.sleep(0.2)
+
+    ends = []
+    for spans in (1, 2):
+        source = Pushed(configuration(1, camera))
+        async with (
+            gateway(tmp_path, source, engines=1, engine=module) as (_, uri),
+            viewing(uri, token(role=OPERATORS)) as (viewer, connection),
+        ):
+            if spans == 1:  # the second time it goes on by itself
+                connection.send(Record(1, CAMERA, on=True))
+                await viewer.until_said("done")
+            ends.append(await recorded_until(viewer, connection, spans))
+    assert ends[1] > ends[0]
+
+    async with gateway(tmp_path, Pushed(configuration(2, hardware(2))), engines=1) as (_, uri):
+        async with viewing(uri, token(role=OPERATORS)) as (viewer, connection):
+            connection.send(Subscribe(1, CAMERA, from_us=UtcUs(ends[0] - 1000), paused=True))
+            connection.send(SequencesQuery(2, CAMERA, *ever))
+            refused = await viewer.until_said("error", 2)
+            assert all(isinstance(error, Error) and error.code == "not_found" for error in refused)
+        async with viewing(uri, token(role=ADMINISTRATORS)) as (viewer, connection):
+            connection.send(Subscribe(1, CAMERA))  # live it is gone for everybody
+            (gone,) = await viewer.until_said("error")
+            assert isinstance(gone, Error)
+            assert gone.code == "not_found"
+            connection.send(Subscribe(2, CAMERA, from_us=UtcUs(ends[0] - 1000), paused=True))
+            await viewer.until(lambda: any(unit.flags & RecordFlags.TARGET for unit in viewer.units))
+            await recorded_until(viewer, connection, 2)
+    kept = json.loads((tmp_path / "remembered.json").read_text())
+    assert kept["by_hand"] == []
+    assert kept["devices"][CAMERA] == {"kind": "video", "name": "Gate"}
+
+
+async def test_a_damaged_memory_is_reported_and_costs_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "remembered.json").write_text('{"by_hand": [')
+    async with gateway(tmp_path, Pushed(configuration(1, hardware(1)))) as (_, uri), viewing(uri, token()) as viewer:
+        viewer[1].send(Subscribe(1, CAMERA))
+        await viewer[0].until_units(3)
+    assert "recordings by hand and removed devices not known" in caplog.messages

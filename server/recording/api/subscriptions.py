@@ -50,8 +50,11 @@ class Subscriptions:
         self._subs: dict[int, _Subscription] = {}
         self._groups: dict[int, PlaybackGroup] = {}
 
-    def begin(self, wanted: Subscribe) -> None:
-        """Start a subscription, or tell the viewer why not. Raises TooManySubscriptions at the 257th."""
+    def begin(self, wanted: Subscribe, *, removed_too: bool = False) -> None:
+        """Start a subscription, or tell the viewer why not. Raises TooManySubscriptions at the 257th.
+
+        `removed_too`: this viewer may see what is recorded of cameras that were removed.
+        """
         if wanted.sub in self._subs:
             self.end(wanted.sub)
             twice = ProtocolError(f"subscription {wanted.sub} exists already", peer="The viewer")
@@ -61,7 +64,7 @@ class Subscriptions:
             raise TooManySubscriptions(f"more than {MOST_SUBSCRIPTIONS} subscriptions", server=self._services.name)
         key = TrackKey(wanted.device, wanted.track)
         try:
-            known = self._services.devices.find(key)
+            known = self._services.devices.find(key, removed_too=removed_too and wanted.from_us is not None)
         except VmsError as error:
             self._sender.say(subscription_error(error, wanted.sub))
             return
