@@ -4,6 +4,8 @@
 soon as its version is above `after`, or 204 when `wait` (at most 30 s) has passed.
 """
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 
 from common.foundation.ids import DeviceId, HardwareId, RecorderId
@@ -11,6 +13,51 @@ from common.foundation.ids import DeviceId, HardwareId, RecorderId
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Protection(_Frozen):
+    """How a storage keeps strangers from reading recordings, and shows that nobody changed them.
+
+    `Light` encrypts keyframes only, `Strong` every sample. `secret` is the storage's password, from which the key that
+    wraps the keys of the segments is derived.
+    """
+
+    encryption: Literal["None", "Light", "Strong"] = "None"
+    secret: str = ""
+    signing: bool = False
+
+
+class RecordedArchive(_Frozen):
+    """A stage behind the recording database. What is older than the stage before keeps moves here, oldest first.
+
+    `retain_minutes` is the total age of a recording, and not less than that of the stage before. `groom`: the frames
+    that are kept: all, keyframes only, or at most `groom_fps` by leaving out pictures that no other refers to.
+    """
+
+    id: str
+    name: str
+    url: str  # folder, or an fsspec URL such as s3://bucket/folder
+    options: dict[str, str] = {}  # of the file system: endpoint_url, key, secret, ...
+    retain_minutes: int
+    max_size_mb: int = 0  # 0: no limit
+    at: tuple[str, ...] = ()  # local times HH:MM at which it runs; none: every `every_minutes`
+    every_minutes: int = 60
+    groom: Literal["none", "keyframes", "fps"] = "none"
+    groom_fps: float = 0.0
+    protection: Protection = Protection()
+
+
+class RecordedStorage(_Frozen):
+    """Where devices record: a recording database on a local disk, and the archives behind it, in their order."""
+
+    id: str
+    name: str
+    path: str = ""  # empty: the recorder's own folder for recordings
+    retain_minutes: int = 10_080
+    max_size_mb: int = 0  # 0: no limit
+    protection: Protection = Protection()
+    archives: tuple[RecordedArchive, ...] = ()
+    spill_to: str = ""  # id of the storage that takes over when this one fails or is too slow; empty: none
 
 
 class RecordedDevice(_Frozen):
@@ -21,6 +68,9 @@ class RecordedDevice(_Frozen):
     enabled: bool = True
     recording_enabled: bool = True
     prebuffer_seconds: int = 3
+    prebuffer_on_disk: bool = False
+    storage: str = ""  # id of a RecordedStorage; empty: the default one
+    record_secondary: bool = False  # also record the second stream, as track `secondary`
 
 
 class RecordedHardware(_Frozen):
@@ -45,6 +95,7 @@ class RecorderConfiguration(_Frozen):
     recorder: RecorderId
     name: str
     hardware: tuple[RecordedHardware, ...] = ()
+    storages: tuple[RecordedStorage, ...] = ()  # the first is the default one
     retain_minutes: int = 10_080
     jwks: str  # JSON Web Key Set (RFC 7517) that access tokens are checked with
     issuer: str
