@@ -1,7 +1,6 @@
 """Finds and reads recordings, those being written included. Blocking; safe from several threads and processes."""
 
 import logging
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from common.media.access_unit import AccessUnit, CodecConfig
 from common.media.mp4.boxes import Mp4Damaged
 from common.media.mp4.reader import read_init, read_units, scan_fragments
 from server.recording.mediadb.contract import Gop, Span, TrackKey
+from server.recording.mediadb.files import LocalFile, OpenFile
 from server.recording.mediadb.fragments import FragmentTable, unpack_table
 from server.recording.mediadb.index import SEALED, SegmentIndex, SegmentRow
 from server.recording.mediadb.layout import segment_path
@@ -44,8 +44,10 @@ class MediaDatabaseReader:
     grows. `skipped` counts segments that could not be read.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, open_file: OpenFile = LocalFile) -> None:
+        """`root` holds the index, and the files too unless `open_file` finds them elsewhere."""
         self._root = root
+        self._open_file = open_file
         self._index = SegmentIndex(root, writable=False)
         self._segments: OrderedDict[int, _Segment] = OrderedDict()
         self._lock = threading.Lock()
@@ -177,12 +179,9 @@ class MediaDatabaseReader:
             newest = number + 1 == len(table.gops)
         units: list[AccessUnit] = []
         try:
-            fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
+            with self._open_file(segment.path) as file:
                 for offset, size in places:
-                    units += read_units(os.pread(fd, size, offset), segment.config, segment.origin_ticks)
-            finally:
-                os.close(fd)
+                    units += read_units(file.read(offset, size), segment.config, segment.origin_ticks)
         except (OSError, Mp4Damaged) as error:
             self._skip(f"{segment.path} at {places[0][0]}", error)
             if not units:
@@ -210,7 +209,7 @@ class MediaDatabaseReader:
                     while len(self._segments) > _MOST_TABLES:
                         self._segments.popitem(last=False)
             if row.state != SEALED:
-                _follow(known)
+                self._follow(known)
         except (OSError, Mp4Damaged) as error:
             self._skip(str(segment_path(self._root, row.key, row.start)), error)
             return None
@@ -218,15 +217,23 @@ class MediaDatabaseReader:
 
     def _open(self, row: SegmentRow) -> _Segment:
         path = segment_path(self._root, row.key, row.start)
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            init = read_init(lambda offset, size: os.pread(fd, size, offset))
-        finally:
-            os.close(fd)
+        with self._open_file(path) as file:
+            init = read_init(file.read)
         blob = self._index.table_blob(row.id) if row.state == SEALED else None
         table = FragmentTable(init.config.timescale) if blob is None else unpack_table(blob)
         origin = 0 if init.info is None else init.info.origin_ticks
         return _Segment(row, path, init.config, origin, table, init.size_bytes, threading.Lock())
+
+    def _follow(self, segment: _Segment) -> None:
+        """Take in what was appended to a growing segment since it was last looked at."""
+        with segment.lock, self._open_file(segment.path) as file:
+            size = file.size_bytes()
+            if size <= segment.scanned:
+                return
+            scan = scan_fragments(file.read, segment.scanned, size)
+            for fragment in scan.fragments:
+                segment.table.append(fragment)
+            segment.scanned = scan.next_offset
 
     def _skip(self, what: str, error: OSError | Mp4Damaged) -> None:
         self.skipped += 1
@@ -236,22 +243,6 @@ class MediaDatabaseReader:
                 self._reported.add(what)
         if new:
             log.warning("recording cannot be read", extra={"path": what, "reason": str(error)})
-
-
-def _follow(segment: _Segment) -> None:
-    """Take in what was appended to a growing segment since it was last looked at."""
-    with segment.lock:
-        fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            size = os.fstat(fd).st_size
-            if size <= segment.scanned:
-                return
-            scan = scan_fragments(lambda offset, wanted: os.pread(fd, wanted, offset), segment.scanned, size)
-        finally:
-            os.close(fd)
-        for fragment in scan.fragments:
-            segment.table.append(fragment)
-        segment.scanned = scan.next_offset
 
 
 def _join(spans: list[Span], start: int, end: int) -> None:

@@ -12,6 +12,7 @@ from common.foundation.errors import StorageError
 from common.media.mp4.boxes import Mp4Damaged
 from common.media.mp4.reader import InitSegment, read_init, scan_fragments
 from server.recording.mediadb.contract import TrackKey
+from server.recording.mediadb.files import LocalFile, OpenFile
 from server.recording.mediadb.fragments import FragmentTable, pack_table
 from server.recording.mediadb.index import OPEN, SealedSegment, SegmentIndex, SegmentRow, ended_by
 from server.recording.mediadb.layout import INDEX, SegmentPath, segment_path, segments_on_disk
@@ -49,19 +50,12 @@ class ScannedFile:
         return 0 if self.init.info is None else self.init.info.origin_ticks
 
 
-def scan_file(path: Path, key: TrackKey) -> ScannedFile:
+def scan_file(path: Path, key: TrackKey, open_file: OpenFile = LocalFile) -> ScannedFile:
     """Read the fragment table of a finished file; raise Mp4Damaged when it holds no whole fragment, or OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        size = os.fstat(fd).st_size
-
-        def read(offset: int, wanted: int) -> bytes:
-            return os.pread(fd, wanted, offset)
-
-        init = read_init(read)
-        scan = scan_fragments(read, init.size_bytes, size, finished=True)
-    finally:
-        os.close(fd)
+    with open_file(path) as file:
+        size = file.size_bytes()
+        init = read_init(file.read)
+        scan = scan_fragments(file.read, init.size_bytes, size, finished=True)
     table = FragmentTable(init.config.timescale)
     for fragment in scan.fragments:
         table.append(fragment)
