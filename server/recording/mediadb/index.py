@@ -229,6 +229,13 @@ class SegmentIndex:
             query = f"SELECT {_ROW} FROM segments WHERE {where} LIMIT ?"  # noqa: S608 - our own constant texts
             return [_row(found) for found in connection.execute(query, (*params, limit))]
 
+    def totals(self, where: str, params: Sequence[object]) -> tuple[int, int]:
+        """How many segments, and how many bytes, rows come to."""
+        with self._sqlite() as connection:
+            query = f"SELECT COUNT(*), TOTAL(size_bytes) FROM segments WHERE {where}"  # noqa: S608 - our own texts
+            count, size_bytes = connection.execute(query, params).fetchone()
+        return int(count), int(size_bytes)
+
     def spans(self, key: TrackKey, start: int, end: int) -> list[SegmentRow]:
         """Rows of a track that start in `start <= t < end`, oldest first."""
         where = "device=? AND track=? AND start_us>=? AND start_us<? AND state!=2 ORDER BY start_us"

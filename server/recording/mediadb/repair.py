@@ -138,14 +138,19 @@ def repair_at_start(root: Path, index: SegmentIndex) -> RepairReport:
 
 def _rebuild_broken(root: Path, index: SegmentIndex, broken: list[str]) -> RepairReport:
     """Move a damaged index aside and make a new one."""
+    move_aside(index, broken[0])
+    return reindex(root, index)
+
+
+def move_aside(index: SegmentIndex, reason: str) -> None:
+    """Take a damaged index out of the way, so that the next use makes a new one."""
     index.close()
     aside = index.path.with_name(f"{INDEX}.damaged")
-    log.error("index damaged, rebuilding", extra={"path": str(index.path), "reason": broken[0]})
+    log.error("index damaged, rebuilding", extra={"path": str(index.path), "reason": reason})
     for suffix in ("", "-wal", "-shm"):
         part = index.path.with_name(INDEX + suffix)
         if part.exists():
             part.replace(aside.with_name(aside.name + suffix))
-    return reindex(root, index)
 
 
 def _repair_file(found: SegmentPath, index: SegmentIndex, report: RepairReport) -> None:

@@ -1,0 +1,14 @@
+"""Recordings that no job may delete or thin out: those under an evidence lock."""
+
+from collections.abc import Callable
+
+from common.foundation.ids import DeviceId
+from server.recording.mediadb.contract import Span
+
+Locked = Callable[[DeviceId, Span], bool]
+"""Whether any instant of a device's recordings in this span is locked."""
+
+
+def nothing_locked(device: DeviceId, span: Span) -> bool:
+    """A recorder without evidence locks."""
+    return False
