@@ -1,4 +1,4 @@
-"""A start after a kill, with tens of thousands of segments from the last days: what was left open is found and indexed."""
+"""A start after a kill, with tens of thousands of segments from the last days: what was left open is found."""
 
 import time
 from pathlib import Path
