@@ -126,7 +126,7 @@ class Archiver:
             yield None
             return
         with source.files.open(segment_name(row.key, row.start)) as file:
-            groomed = Groomed(file, archive.groom, archive.groom_fps)
+            groomed = Groomed(file, row.start, archive.groom, archive.groom_fps)
             yield None if groomed.keeps_all else groomed
 
     def _tell(self, row: SegmentRow, error: SourceUnreadable) -> None:

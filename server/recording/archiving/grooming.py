@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Protocol
 
+from common.foundation.clock import UtcUs
 from common.media.access_unit import AccessUnit, CodecConfig, MediaKind
 from common.media.mp4.boxes import Mp4Damaged
 from common.media.mp4.reader import Fragment, read_init, read_units, scan_fragments
@@ -31,13 +32,13 @@ def thinner(mode: str, fps: float, config: CodecConfig) -> Thinner | None:
 class Groomed:
     """A segment's bytes with fewer pictures. Take all `chunks` once, then `table` describes them."""
 
-    def __init__(self, file: ReadableFile, mode: str, fps: float) -> None:
-        """Raises Mp4Damaged or OSError. `keeps_all`: there is nothing to be left out."""
+    def __init__(self, file: ReadableFile, start: UtcUs, mode: str, fps: float) -> None:
+        """`start`: what the file is named after. Raises Mp4Damaged or OSError. `keeps_all`: there is nothing to be left out."""
         self._file = file
         self._init = read_init(file.read)
         self._thinner = thinner(mode, fps, self._init.config)
         self.keeps_all = self._thinner is None
-        self.table = FragmentTable(self._init.config.timescale)
+        self.table = FragmentTable(self._init.config.timescale, start)
         self._offset = 0
         self._sequence = 0
 

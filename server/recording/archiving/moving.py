@@ -112,7 +112,8 @@ class Mover:
                 else:
                     table = rewritten.table
                     # Where its last picture ends is known from the picture behind it, which is in another file.
-                    return SealedSegment(row.key, row.start, row.end, table.gaps, size, pack_table(table)), sha256
+                    gaps = table.gaps + (table.start != row.start)
+                    return SealedSegment(row.key, row.start, row.end, gaps, size, pack_table(table)), sha256
         sealed = self._sealed(row)
         if self._target.files.size_bytes(name) == row.size_bytes:  # a move was interrupted behind its copy
             sha256, size = self._digest(self._reading(row, self._source.files.stream(name)))
