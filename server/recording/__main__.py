@@ -2,16 +2,16 @@
 
 import os
 import sys
-from contextlib import closing
 
 from common.foundation.clock import SystemClock
 from common.foundation.settings import load_settings
 from common.net.tls import server_context
 from server.recording.api.listening import bound_socket
+from server.recording.archiving.plan import ArchivingPlan
+from server.recording.archiving.recorder import RecorderArchives
 from server.recording.configuration.enrolment import joined, own_hosts
 from server.recording.configuration.feed import ConfigurationFeed
 from server.recording.gateway import GatewayPlan, running_gateway
-from server.recording.mediadb.reader import MediaDatabaseReader
 from server.recording.settings import RecordingSettings
 from server.runtime.daemon import Daemon, run_daemon
 
@@ -24,7 +24,7 @@ async def serve(started: Daemon) -> None:
     # Bound before joining: management is told the port, which may be any free one.
     with (
         bound_socket(settings.listen, settings.media_port) as listener,
-        closing(MediaDatabaseReader(recordings)) as reader,
+        RecorderArchives(recordings, started.data, clock, _archiving(settings)) as archives,
     ):
         port = listener.getsockname()[1]
         identity = await joined(settings, started.data, port, clock)
@@ -39,8 +39,9 @@ async def serve(started: Daemon) -> None:
             playback_threads=settings.playback_threads,
             viewers=settings.viewers,
             seal_s=settings.seal_s,
+            archives=archives,
         )
-        async with running_gateway(plan, feed, reader, clock) as running:
+        async with running_gateway(plan, feed, archives, clock) as running:
             started.ready(
                 {
                     "media": f"wss://{_in_url(own_hosts(settings)[0])}:{port}/media",
@@ -58,6 +59,14 @@ def _engine_options(settings: RecordingSettings) -> tuple[str, ...]:
         *("--segment-mb", str(settings.segment_mb)),
         *("--sync-s", str(settings.sync_s)),
         *("--writer-threads", str(settings.disk_threads)),
+    )
+
+
+def _archiving(settings: RecordingSettings) -> ArchivingPlan:
+    return ArchivingPlan(
+        bytes_per_s=settings.archive_mb_per_s * 1_000_000,
+        scrub_days=settings.scrub_days,
+        scrub_remote_days=settings.scrub_remote_days,
     )
 
 

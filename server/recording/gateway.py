@@ -20,6 +20,7 @@ from server.recording.api.devices import DeviceDirectory
 from server.recording.api.media_server import Limits, MediaServer, media_server
 from server.recording.api.probing import ProcessProber
 from server.recording.api.services import RecorderServices
+from server.recording.archiving.recorder import RecorderArchives, deletion_minutes
 from server.recording.engines import Engine, EngineCommand, EngineHost, running_engines
 from server.recording.mediadb.contract import MediaReader
 from server.recording.playback.reading import recordings_pool
@@ -50,6 +51,7 @@ class GatewayPlan:
     viewers: int = 500
     seal_s: float = 15.0
     engine_module: str = "server.recording.engine"
+    archives: RecorderArchives | None = None  # None: nothing is archived or verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Conductor:
     relay: LiveRelay
     links: dict[int, EngineLink]
     remembered: Remembered
+    archives: RecorderArchives | None = None
     tokens: CurrentTokens = field(default_factory=CurrentTokens)
     devices: DeviceDirectory = field(default_factory=DeviceDirectory)
     server: MediaServer | None = None
@@ -101,6 +104,8 @@ class Conductor:
         self.remembered.configured(configuration.hardware)
         self.devices.replace(configuration.hardware, self.remembered.devices)
         self._assign(configuration)
+        if self.archives is not None:
+            self.archives.follow(configuration)
         if self.server is not None:
             self.server.rename(configuration.name)
             self.server.sign_out(configuration.revoked)
@@ -128,7 +133,7 @@ class Conductor:
         await self.remembered.save()
 
     def _assign(self, configuration: RecorderConfiguration) -> None:
-        placed = self.host.assign(configuration.hardware, configuration.retain_minutes, self.remembered.by_hand)
+        placed = self.host.assign(configuration.hardware, deletion_minutes(configuration), self.remembered.by_hand)
         places: dict[DeviceId, EngineLink | None] = {}
         for item in configuration.hardware:
             for device in (item.camera, item.microphone):
@@ -156,10 +161,12 @@ async def running_gateway(
             asyncio.TaskGroup() as tasks,
         ):
             links = {engine.number: EngineLink(engine.socket, clock) for engine in host.engines}
-            conductor = Conductor(host, LiveRelay(clock), links, remembered)
+            conductor = Conductor(host, LiveRelay(clock), links, remembered, plan.archives)
             running = [tasks.create_task(link.run(), name=f"engine {number} link") for number, link in links.items()]
             running.append(tasks.create_task(conductor.keep_remembering(), name="remembering"))
             running.append(tasks.create_task(source.run(conductor.apply), name="configuration"))
+            if plan.archives is not None:
+                running.append(tasks.create_task(plan.archives.run(), name="archiving"))
             await conductor.configured.wait()
             configuration = conductor.configuration
             assert configuration is not None

@@ -43,6 +43,27 @@ class RecordingSettings(Settings):
         5, "How often recordings are forced to disk: what a power cut can cost.", unit="seconds", ge=1, le=30
     )
     disk_threads: int = setting(4, "Threads that write recordings, per engine.", ge=1, le=64)
+    archive_mb_per_s: int = setting(
+        0,
+        "Most that one archiving job moves. 0: as fast as the disks allow while nobody else needs them.",
+        unit="megabytes per second",
+        ge=0,
+        le=100_000,
+    )
+    scrub_days: float = setting(
+        30.0,
+        "Time in which everything stored on local disks is read once and verified. 0: never.",
+        unit="days",
+        ge=0,
+        le=3_650,
+    )
+    scrub_remote_days: float = setting(
+        0.0,
+        "The same for archives in object stores, which has them download everything. 0: never.",
+        unit="days",
+        ge=0,
+        le=3_650,
+    )
     playback_threads: int = setting(4, "Threads that read recordings for viewers.", ge=1, le=64)
     viewers: int = setting(500, "Viewer connections accepted at a time.", ge=1, le=10_000)
     seal_s: float = setting(

@@ -33,7 +33,8 @@ class Groomed:
     """A segment's bytes with fewer pictures. Take all `chunks` once, then `table` describes them."""
 
     def __init__(self, file: ReadableFile, start: UtcUs, mode: str, fps: float) -> None:
-        """`start`: what the file is named after. Raises Mp4Damaged or OSError. `keeps_all`: there is nothing to be left out."""
+        """`start`: what the file is named after. `keeps_all`: there is nothing to be left out. Raises Mp4Damaged or
+        OSError."""
         self._file = file
         self._init = read_init(file.read)
         self._thinner = thinner(mode, fps, self._init.config)

@@ -25,7 +25,8 @@ class ArchivingPlan(_Frozen):
     bytes_per_s: int = 0  # of one archiving job; 0: as fast as the disks allow
     scrub_days: float = 30.0  # in which everything on local disks is verified once; 0: never
     scrub_remote_days: float = 0.0  # the same of archives in object stores
-    low_free_bytes: int = 5 << 30  # below it, the recording database gives its oldest to the archive early
+    # Below it the recording database gives its oldest to the archive early: above where cleaning begins to delete.
+    low_free_bytes: int = (5 << 30) + (512 << 20)
     keep_free_bytes: int = 1 << 30  # below it, an archive in a folder deletes its oldest
 
 

@@ -74,6 +74,8 @@ class RemoteFiles:
         """Every library behind fsspec has errors of its own: they become OSError here."""
         try:
             yield
+        except FileNotFoundError as error:
+            raise FileNotFoundError(errno.ENOENT, "it is not in the archive", str(error)) from error
         except OSError as error:
             if error.errno is None:
                 raise OSError(errno.EIO, str(error)) from error

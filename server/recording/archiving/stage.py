@@ -96,10 +96,11 @@ def open_stages(storage: RecordedStorage, root: Path, data: Path) -> list[Stage]
 def archive_readers(storage: RecordedStorage, data: Path) -> list[MediaDatabaseReader]:
     """A reader for each archive of a storage, in the order of age. Ask them after the recording database, in this
     order: a recording appears in the next stage before it vanishes from the one before."""
-    return [_reader(archive, data) for archive in storage.archives]
+    return [archive_reader(archive, data) for archive in storage.archives]
 
 
-def _reader(archive: RecordedArchive, data: Path) -> MediaDatabaseReader:
+def archive_reader(archive: RecordedArchive, data: Path) -> MediaDatabaseReader:
+    """A reader of one archive, wherever it is."""
     if not is_remote(archive.url):
         return MediaDatabaseReader(_folder(archive.url))
     files, root = RemoteFiles(archive.url, archive.options), _index_root(archive, data)
