@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -43,6 +45,13 @@ class _Running:
     task: asyncio.Task[None]
 
 
+class Expectations(Protocol):
+    """Keeps account of what should be recorded."""
+
+    def expect(self, hardware: Iterable[RecordedHardware], manual: Collection[DeviceId], retain_minutes: int) -> None:
+        """The engine has this hardware from now on."""
+
+
 class Engine:
     """The hardware of this process."""
 
@@ -55,7 +64,9 @@ class Engine:
         tasks: asyncio.TaskGroup,
         *,
         drivers: DriverFor,
+        ledger: Expectations | None = None,
     ) -> None:
+        self._ledger = ledger
         self._writer = writer
         self._reader = reader
         self._bus = bus
@@ -69,6 +80,8 @@ class Engine:
         """Bring what runs in step with `wanted`; returns when what was removed has sealed its files."""
         self._writer.set_retention(wanted.retain_minutes)
         self._manual = wanted.manual
+        if self._ledger is not None:
+            self._ledger.expect(wanted.hardware, wanted.manual, wanted.retain_minutes)
         enabled = {item.id: item for item in wanted.hardware if item.enabled and item.camera.enabled}
         gone = [item for item in self._running if item not in enabled]
         changed = [item for item in enabled if item in self._running and self._restarts(enabled[item])]
