@@ -55,6 +55,7 @@ DELETE FROM heads;
 INSERT INTO heads SELECT s.device, s.track, s.start_us FROM segments s
     WHERE s.state!=2 AND NOT {_JOINED.format(s="s")};
 """  # noqa: S608 - our own constant texts
+# WORKAROUND(SQLite 3.40): without the `+` it looks for `s` by the range of `h`, not by its one value.
 _QUERY = """
 SELECT s.id, s.device, s.track, h.start_us, s.end_us, s.state, s.gaps, 0,
     (SELECT e.end_us FROM segments e WHERE e.device=h.device AND e.track=h.track AND e.state!=2 AND e.start_us<
@@ -62,7 +63,7 @@ SELECT s.id, s.device, s.track, h.start_us, s.end_us, s.state, s.gaps, 0,
             ORDER BY n.start_us LIMIT 1), 1 << 62)
         ORDER BY e.start_us DESC LIMIT 1)
 FROM heads h CROSS JOIN segments s INDEXED BY segments_by_time
-    ON s.device=h.device AND s.track=h.track AND s.start_us=h.start_us
+    ON s.device=h.device AND s.track=h.track AND s.start_us=+h.start_us
 WHERE h.device=? AND h.track=? AND h.start_us<?
     AND h.start_us>=coalesce((SELECT max(b.start_us) FROM heads b WHERE b.device=? AND b.track=? AND b.start_us<=?), ?)
 ORDER BY h.start_us LIMIT ?
