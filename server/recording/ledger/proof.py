@@ -14,6 +14,7 @@ from server.recording.ledger.explain import Noted, explain_gaps
 from server.recording.ledger.reasons import NOT_EXPECTED, Gap, Reason
 from server.recording.ledger.store import LedgerFile
 from server.recording.mediadb.contract import Span, TrackKey
+from server.recording.mediadb.timeline import Buckets
 
 _MOST_SPANS = 1_000_000
 
@@ -45,6 +46,28 @@ class DayCoverage:
         return None if self.expected_us == 0 else 100.0 * self.recorded_us / self.expected_us
 
 
+@dataclass(frozen=True, slots=True)
+class TrackTimeline:
+    """For each bucket: its recorded share, 0 to 1, and the reason of most of what is missing (None: nothing is)."""
+
+    shares: list[float]
+    reasons: list[Reason | None]
+
+
+def main_reasons(gaps: Sequence[Gap], buckets: Buckets) -> list[Reason | None]:
+    """The reason that takes the most of each bucket."""
+    by_reason: dict[Reason, list[Span]] = {}
+    for gap in gaps:
+        by_reason.setdefault(gap.reason, []).append(Span(gap.start, gap.end))
+    most = [0.0] * buckets.count
+    found: list[Reason | None] = [None] * buckets.count
+    for reason, spans in by_reason.items():
+        for number, amount in enumerate(buckets.amounts_us(spans)):
+            if amount > most[number]:
+                most[number], found[number] = amount, reason
+    return found
+
+
 class RecordingProof:
     """Answers for one recorder. Safe from several threads. Raises StorageError when ledger or index cannot be read."""
 
@@ -67,6 +90,15 @@ class RecordingProof:
         noted = Noted(entries, self._ledger.facts() if known else None, now)
         kept = self._recordings.coverage(key)
         return explain_gaps(key.track, span, recorded, noted, None if kept is None else kept.start)
+
+    def timeline(self, keys: Sequence[TrackKey], buckets: Buckets) -> dict[TrackKey, TrackTimeline]:
+        """What is recorded of each bucket, and what most of the rest is due to."""
+        found: dict[TrackKey, TrackTimeline] = {}
+        for key in keys:
+            recorded = self._recordings.sequences(key, buckets.span, _MOST_SPANS)
+            gaps = self._gaps(key, buckets.span, recorded)
+            found[key] = TrackTimeline(buckets.shares(recorded), main_reasons(gaps, buckets))
+        return found
 
     def percent_recorded(self, key: TrackKey, day: date, zone: tzinfo) -> DayCoverage:
         """How much of a local day is recorded, of what should be."""

@@ -19,33 +19,12 @@ from server.recording.ledger.reasons import Gap, Reason
 from server.recording.ledger.watching import RecordingLedger
 from server.recording.mediadb.contract import Span, TrackKey
 from server.recording.mediadb.events import Overflow, StorageFailed, StorageRecovered
+from tests.support.hand_clock import START_US, HandClock
 
 DEVICE = DeviceId("11111111-1111-4111-8111-111111111111")
 KEY = TrackKey(DEVICE, PRIMARY)
 ROOT = "/recordings"
 DAY_US = 86_400 * US_PER_S
-START_US = 1_700_000_000 * US_PER_S
-
-
-class HandClock:
-    """Wall and monotonic time, moved by hand."""
-
-    def __init__(self) -> None:
-        self.wall_us = START_US
-        self.passed_us = 0
-
-    def now_us(self) -> UtcUs:
-        return UtcUs(self.wall_us)
-
-    def monotonic_s(self) -> float:
-        return self.passed_us / US_PER_S
-
-    async def sleep(self, seconds: float) -> None:
-        raise NotImplementedError
-
-    def pass_by(self, us: int) -> None:
-        self.wall_us += us
-        self.passed_us += us
 
 
 @dataclass
