@@ -2,10 +2,10 @@
 
 What cannot be missing is not told: the future, and the newest seconds of a track that is being recorded.
 
-A stretch that no entry covers is one of three things. The edges of a gap (pictures until the next keyframe, seconds
-that were not yet on disk) belong to what caused the rest of it. A short one by itself is a device that did not send, or
-whose packets were lost, for less time than it takes to call it lost. Anything longer was recorded, as nothing kept it
-from being so, and was deleted or became unreadable since.
+A stretch that no entry covers is one of four things. The edges of a gap (pictures until the next keyframe, seconds
+that were not yet on disk) belong to what caused the rest of it. What waited for a disk belongs to the failure that was
+noted next. A short one by itself is a device that did not send, or whose packets were lost, for less time than it takes
+to call it lost. Anything longer was recorded, as nothing kept it from being so, and was deleted or became unreadable.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,9 @@ from server.recording.mediadb.contract import Span
 
 EDGE_US = 60 * US_PER_S
 LIVE_EDGE_US = 5 * US_PER_S
+LATE_US = 15 * US_PER_S
+"""A disk's failure is noted when the writing fails, and costs pictures that had been waiting for it until then."""
+_DISK = frozenset({Reason.DISK_FULL, Reason.DISK_FAILED, Reason.DISK_SLOW})
 _REMAINDER = "remainder"  # nothing kept it from being recorded
 _DOWN = {
     Ended.NOT_SAID: (Reason.RECORDER_DOWN, "ledger.recorder_down"),
@@ -49,11 +52,11 @@ class _Piece:
 def explain_gaps(
     track: TrackName, span: Span, recorded: Sequence[Span], noted: Noted, kept_from: int | None = None
 ) -> list[Gap]:
-    """Return the gaps of `span` until now, oldest first; beside `recorded` they cover all of it.
+    """Return the gaps of `span` until now or the newest recording; beside `recorded` they cover all of it.
 
     `recorded`: sorted, not overlapping. `kept_from`: the oldest recorded instant of the track.
     """
-    end = min(span.end, noted.now_us)
+    end = min(span.end, max(noted.now_us, recorded[-1].end if recorded else 0))  # a clock set back: see the timeline
     causes = _Causes([entry for entry in noted.entries if entry.track in (EVERY_TRACK, track)], noted.facts)
     gaps: list[Gap] = []
     for start, stop in _missing(span.start, end, recorded):
@@ -61,7 +64,7 @@ def explain_gaps(
         last = pieces[-1]
         if stop == noted.now_us and last.reason == _REMAINDER and last.end - last.start <= LIVE_EDGE_US:
             pieces.pop()
-        gaps += _told(pieces, kept_from)
+        gaps += _told(pieces, causes, kept_from)
     return gaps
 
 
@@ -84,7 +87,7 @@ class _Causes:
 
     def __init__(self, entries: Sequence[Found], facts: Facts | None) -> None:
         self._facts = facts
-        self._holding = sorted((e for e in entries if e.reason == ASSIGNED), key=lambda e: (e.from_us, e.to_us))
+        self._holding = [e for e in entries if e.reason == ASSIGNED]  # in the order in which it was noted
         self._causes = sorted((e for e in entries if e.reason != ASSIGNED), key=lambda e: e.from_us)
         self._next = 0
         self._active: list[Found] = []
@@ -92,7 +95,10 @@ class _Causes:
         self._hole = 0
 
     def _find_holes(self) -> list[_Piece]:
-        """Where the device belonged to no living engine, and why; in order, the first and the last without end."""
+        """Where the device belonged to no living engine, and why; in order, the first and the last without end.
+
+        A life that begins after the clock was set back covers nothing a second time: tracks go on where they were.
+        """
         if self._facts is None:
             return [_Piece(-(1 << 62), 1 << 62, Reason.POLICY, text("ledger.not_begun"))]
         horizon, begun = self._facts.horizon_us, self._facts.begun_us
@@ -117,7 +123,7 @@ class _Causes:
         """The pieces of `start <= t < end`, a later gap than the one before."""
         while self._hole < len(self._holes) - 1 and self._holes[self._hole].end <= start:
             self._hole += 1
-        while self._next < len(self._causes) and self._causes[self._next].from_us < end:
+        while self._next < len(self._causes) and self._causes[self._next].from_us - LATE_US < end:
             self._active.append(self._causes[self._next])
             self._next += 1
         self._active = [cause for cause in self._active if cause.to_us > start]
@@ -127,10 +133,12 @@ class _Causes:
                 break
             holes.append(hole)
         marks = {start, end}
-        for low, high in [(c.from_us, c.to_us) for c in self._active] + [(h.start, h.end) for h in holes]:
-            marks |= {at for at in (low, high) if start < at < end}
+        for cause in self._active:
+            marks |= {cause.from_us, cause.to_us}
+        for hole in holes:
+            marks |= {hole.start, hole.end}
         pieces: list[_Piece] = []
-        times = sorted(marks)
+        times = sorted(at for at in marks if start <= at <= end)
         for low, high in pairwise(times):
             reason, detail = self._at(low, holes)
             if pieces and (pieces[-1].reason, pieces[-1].detail) == (reason, detail):
@@ -149,8 +157,12 @@ class _Causes:
                 return hole.reason, hole.detail
         return _REMAINDER, ""
 
+    def noted_after(self, start: int, end: int) -> Found | None:
+        """The failure of a disk that cost what lies in `start <= t < end`, the newest gap that was cut."""
+        return next((c for c in self._active if c.reason in _DISK and start <= c.from_us <= end + LATE_US), None)
 
-def _told(pieces: Sequence[_Piece], kept_from: int | None) -> list[Gap]:
+
+def _told(pieces: Sequence[_Piece], causes: _Causes, kept_from: int | None) -> list[Gap]:
     """Settle what only its neighbours explain: the first connection after a start, and what no entry covers."""
     gaps: list[Gap] = []
     for number, piece in enumerate(pieces):
@@ -167,6 +179,8 @@ def _told(pieces: Sequence[_Piece], kept_from: int | None) -> list[Gap]:
         if reason == _REMAINDER:
             if kept_from is not None and piece.end <= kept_from:
                 reason, detail = Reason.DELETED, text("ledger.retention")
+            elif short and (failed := causes.noted_after(piece.start, piece.end)) is not None:
+                reason, detail = failed.reason, failed.detail
             elif short:
                 reason, detail = Reason.NETWORK, text("ledger.no_pictures")
             else:

@@ -22,7 +22,7 @@ from server.recording.ledger.store import EVERY_TRACK, OPEN, Ended, Entry, Ledge
 
 log = logging.getLogger(__name__)
 
-BEAT_S = 5.0
+BEAT_S = 2.0
 JOIN_US = 60 * US_PER_S
 STEP_US = US_PER_S  # a clock that goes wrong by more than this between two beats was set
 _MOST_CLOSED = 10_000  # entries that wait for a disk; more are joined by device and reason
@@ -46,7 +46,7 @@ class LedgerKeeper:
         self._lock = threading.Lock()
         now = clock.now_us()
         self._life = Life(os.getpid(), now, now)
-        self._beat_at_s = clock.monotonic_s()
+        self._beat_us, self._beat_at_s = int(now), clock.monotonic_s()
         self._open: dict[_Key, Entry] = {}
         self._recent: dict[_Key, Entry] = {}
         self._changed: dict[int, Entry] = {}  # by identity, in order
@@ -88,12 +88,12 @@ class LedgerKeeper:
         """From now on this holds, until it is closed. A detail that changes begins a new entry."""
         key = (device, track, reason)
         with self._lock:
+            now = self._clock.now_us()
             known = self._open.get(key)
             if known is not None:
                 if known.detail == detail:
                     return
-                self._close(key)
-            now = self._clock.now_us()
+                self._close(key, now)
             recent = self._recent.pop(key, None)
             if (
                 recent is not None
@@ -118,7 +118,7 @@ class LedgerKeeper:
                 if key[0] == device and (reasons is None or key[2] in reasons) and (track is None or key[1] == track)
             ]
             for key in keys:
-                self._close(key)
+                self._close(key, self._clock.now_us())
         if keys:
             self._work.set()
 
@@ -127,14 +127,18 @@ class LedgerKeeper:
         with self._lock:
             return [device for device, _, held in self._open if held == reason]
 
-    def _close(self, key: _Key) -> None:
+    def _close(self, key: _Key, now: int) -> None:
         entry = self._open.pop(key)
-        entry.to_us = max(entry.from_us, self._clock.now_us())
+        entry.to_us = max(entry.from_us, now)
         self._recent[key] = entry
         self._note(entry)
 
     def _note(self, entry: Entry) -> None:
         self._changed[id(entry)] = entry
+        noted_us = entry.from_us if entry.to_us == OPEN else entry.to_us
+        if self._life.alive_us < noted_us < self._beat_us + int(2 * BEAT_S * US_PER_S):  # and no clock was set between
+            self._life.alive_us = noted_us
+            self._lives[id(self._life)] = self._life
         if len(self._changed) - len(self._open) > _MOST_CLOSED:
             self._join_closed()
 
@@ -158,17 +162,17 @@ class LedgerKeeper:
         """Say that the engine's event loop turns; a clock that was set since the last time begins another life."""
         with self._lock:
             now, at_s = self._clock.now_us(), self._clock.monotonic_s()
-            expected = self._life.alive_us + int((at_s - self._beat_at_s) * US_PER_S)
-            self._beat_at_s = at_s
+            expected = self._beat_us + int((at_s - self._beat_at_s) * US_PER_S)
             if abs(now - expected) > STEP_US:
                 self._live_on(now)
+            self._beat_us, self._beat_at_s = now, at_s
             self._life.alive_us = now
             self._lives[id(self._life)] = self._life
         self._work.set()
 
     def _live_on(self, now: int) -> None:
         """End this life where its clock last was right, and go on with everything that is open in a new one."""
-        log.warning("clock was set", extra={"from_us": self._life.alive_us, "to_us": now})
+        log.warning("clock was set", extra={"from_us": self._beat_us, "to_us": now})
         before = self._life
         before.ended = Ended.CLOCK
         self._lives[id(before)] = before

@@ -10,7 +10,7 @@ from common.foundation.clock import UtcUs
 from common.foundation.ids import DeviceId
 from common.media.access_unit import PRIMARY
 from server.recording.ledger.days import day_span, days_of
-from server.recording.ledger.explain import Noted, explain_gaps
+from server.recording.ledger.explain import LATE_US, Noted, explain_gaps
 from server.recording.ledger.reasons import NOT_EXPECTED, Gap, Reason
 from server.recording.ledger.store import LedgerFile
 from server.recording.mediadb.contract import Span, TrackKey
@@ -86,7 +86,7 @@ class RecordingProof:
     def _gaps(self, key: TrackKey, span: Span, recorded: Sequence[Span]) -> list[Gap]:
         now = self._now_us()
         known = self._ledger.exists
-        entries = self._ledger.entries(key.device, span.start, span.end, now) if known else []
+        entries = self._ledger.entries(key.device, span.start, span.end + LATE_US, now) if known else []
         noted = Noted(entries, self._ledger.facts() if known else None, now)
         kept = self._recordings.coverage(key)
         return explain_gaps(key.track, span, recorded, noted, None if kept is None else kept.start)

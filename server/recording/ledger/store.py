@@ -217,15 +217,16 @@ class LedgerFile:
         return Facts(found["begun_us"], found.get("horizon_us", 0)) if "begun_us" in found else None
 
     def entries(self, device: DeviceId, start_us: int, end_us: int, now_us: int) -> list[Found]:
-        """What the ledger says of a device in `start_us <= t < end_us`, and where it was assigned before that."""
+        """What the ledger says of a device in `start_us <= t < end_us`, and where it was assigned before that; in the
+        order in which it was noted, whatever the clock showed."""
         with self._sqlite() as connection:
             rows = connection.execute(
-                _SELECT + " WHERE e.device=? AND e.to_us>? AND e.from_us<? ORDER BY e.from_us",
-                (device, start_us, end_us),
-            ).fetchall()
-            rows += connection.execute(
                 _SELECT + " WHERE e.device=? AND e.to_us<=? AND e.reason=? ORDER BY e.to_us DESC LIMIT 1",
                 (device, start_us, ASSIGNED),
+            ).fetchall()
+            rows += connection.execute(
+                _SELECT + " WHERE e.device=? AND e.to_us>? AND e.from_us<? ORDER BY e.id",
+                (device, start_us, end_us),
             ).fetchall()
         return [_found(row, now_us) for row in rows]
 
