@@ -15,7 +15,7 @@ from itertools import pairwise
 from common.foundation.catalog import text
 from common.foundation.clock import US_PER_S, UtcUs
 from common.media.access_unit import TrackName
-from server.recording.ledger.reasons import ASSIGNED, CONNECTING, Gap, Reason, rank
+from server.recording.ledger.reasons import ASSIGNED, CONNECTING, SET_BACK, Gap, Reason, rank
 from server.recording.ledger.store import EVERY_TRACK, Ended, Facts, Found
 from server.recording.mediadb.contract import Span
 
@@ -149,13 +149,15 @@ class _Causes:
 
     def _at(self, at: int, holes: list[_Piece]) -> tuple[str, str]:
         causes = [cause for cause in self._active if cause.from_us <= at < cause.to_us]
+        set_back = [cause for cause in causes if cause.reason == SET_BACK]
+        causes = [cause for cause in causes if cause.reason != SET_BACK]
         if causes:
             told = min(causes, key=lambda cause: rank(cause.reason))
             return told.reason, told.detail
         for hole in holes:
             if hole.start <= at < hole.end:
                 return hole.reason, hole.detail
-        return _REMAINDER, ""
+        return (Reason.CLOCK, text("ledger.clock_back")) if set_back else (_REMAINDER, "")
 
     def noted_after(self, start: int, end: int) -> Found | None:
         """The failure of a disk that cost what lies in `start <= t < end`, the newest gap that was cut."""

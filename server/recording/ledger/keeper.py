@@ -18,6 +18,7 @@ from common.foundation.clock import US_PER_S, Clock
 from common.foundation.errors import StorageError
 from common.foundation.ids import DeviceId
 from common.media.access_unit import TrackName
+from server.recording.ledger.reasons import ASSIGNED, SET_BACK
 from server.recording.ledger.store import EVERY_TRACK, OPEN, Ended, Entry, LedgerFile, Life
 
 log = logging.getLogger(__name__)
@@ -136,7 +137,9 @@ class LedgerKeeper:
     def _note(self, entry: Entry) -> None:
         self._changed[id(entry)] = entry
         noted_us = entry.from_us if entry.to_us == OPEN else entry.to_us
-        if self._life.alive_us < noted_us < self._beat_us + int(2 * BEAT_S * US_PER_S):  # and no clock was set between
+        if entry.reason != SET_BACK and self._life.alive_us < noted_us < self._beat_us + int(
+            2 * BEAT_S * US_PER_S
+        ):  # and no clock was set between
             self._life.alive_us = noted_us
             self._lives[id(self._life)] = self._life
         if len(self._changed) - len(self._open) > _MOST_CLOSED:
@@ -178,6 +181,9 @@ class LedgerKeeper:
         self._lives[id(before)] = before
         self._life = Life(before.pid, now, now)
         self._recent.clear()
+        if now < self._beat_us:
+            for device in {device for device, _, reason in self._open if reason == ASSIGNED}:
+                self._note(Entry(self._life, device, EVERY_TRACK, SET_BACK, "", now, self._beat_us))
         for key, entry in self._open.items():
             again = replace(entry, life=self._life, from_us=now, to_us=OPEN, id=0)
             self._open[key] = again

@@ -16,7 +16,7 @@ class Reason(StrEnum):
     DISK_FULL = "disk_full"
     DISK_FAILED = "disk_failed"
     DISK_SLOW = "disk_slow"  # the disk did not keep up, and whole GOPs were dropped
-    CLOCK = "clock"  # the recorder's clock was set forward
+    CLOCK = "clock"  # the recorder's clock was set
     MAINTENANCE = "maintenance"  # the recorder was stopped in an orderly way, or settings of the device changed
     RECORDER_DOWN = "recorder_down"  # it was killed, crashed, hung or lost power
     DELETED = "deleted"  # it was recorded, and is kept no longer
@@ -26,6 +26,8 @@ ASSIGNED = "assigned"
 """Entry of the ledger: the device belonged to this engine. What it stops short of has a reason by itself."""
 CONNECTING = "connecting"
 """Entry of the ledger: the first connection after a start. It is counted to what made it necessary."""
+SET_BACK = "set_back"
+"""Entry of the ledger: the clock was set back over this time, and running tracks went on in their later time."""
 
 _FIRST = (
     Reason.STOPPED,

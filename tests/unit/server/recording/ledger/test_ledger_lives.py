@@ -204,6 +204,7 @@ def check_cover(span: Span, recorded: list[Span], gaps: list[Gap], now: int) -> 
 @settings(max_examples=40, deadline=None, phases=NO_SHRINKING)
 @given(STEPS)
 @example([("kill", 256, 0), ("lose", 400, 0), ("clock", 400, 24)])
+@example([("clock", 45, 45), ("clock", 143, 15)])
 @example([("add", 1, 0), ("clock", 1, 0)])
 @example([("nothing", 30, 1), ("clock", 30, 59), ("kill", 300, 1), ("nothing", 30, 1)])
 @example([("nothing", 300, 1), ("full", 300, 1), ("kill", 30, 1), ("nothing", 30, 1)])
