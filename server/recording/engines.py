@@ -190,7 +190,7 @@ class EngineHost:
         self._placed = spread(known, self._placed, len(self.engines))
         for engine in self.engines:
             mine = [known[item] for item, number in self._placed.items() if number == engine.number]
-            devices = {device.id for item in mine for device in (item.camera, item.microphone) if device is not None}
+            devices = {device.id for item in mine for device in item.devices}
             engine.assign(
                 json.dumps(
                     {

@@ -132,9 +132,8 @@ class Conductor:
         placed = self.host.assign(configuration.hardware, configuration.retain_minutes, self.remembered.by_hand)
         places: dict[DeviceId, EngineLink | None] = {}
         for item in configuration.hardware:
-            for device in (item.camera, item.microphone):
-                if device is not None:
-                    places[device.id] = self._link(placed[item.id], item, device)
+            for device in item.devices:
+                places[device.id] = self._link(placed[item.id], item, device)
         self.relay.place(places)
 
     def _link(self, engine: Engine, item: RecordedHardware, device: RecordedDevice) -> EngineLink | None:

@@ -301,7 +301,7 @@ def read_units(data: bytes, config: CodecConfig, origin_ticks: int = 0) -> list[
     units: list[AccessUnit] = []
     at, dts = header.data_start, header.dts + origin_ticks
     first_pts = dts + header.offsets[0]
-    audio = config.kind is MediaKind.AUDIO
+    all_keyframes = config.kind is not MediaKind.VIDEO
     for duration, sample_bytes, flags, offset, correction in zip(
         header.durations, header.sizes, header.flags, header.offsets, corrections, strict=True
     ):
@@ -313,7 +313,7 @@ def read_units(data: bytes, config: CodecConfig, origin_ticks: int = 0) -> list[
                 pts,
                 dts,
                 utc_us,
-                audio or not flags & _NON_SYNC,
+                all_keyframes or not flags & _NON_SYNC,
                 bool(flags & DISPOSABLE_FLAG),
             )
         )

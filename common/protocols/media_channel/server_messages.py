@@ -29,11 +29,11 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """A subscription was accepted; `kind` is `video` or `audio`."""
+    """A subscription was accepted; `kind` is `video`, `audio` or `metadata`."""
 
     op: ClassVar = "subscribed"
     sub: int = wire(fields.u32)
-    kind: str = wire(fields.one_of("video", "audio"))
+    kind: str = wire(fields.one_of("video", "audio", "metadata"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,7 @@ class Engine:
             url=hardware.url,
             camera=hardware.camera.id,
             microphone=hardware.microphone.id if hardware.microphone and hardware.microphone.enabled else None,
+            metadata=hardware.metadata.id if hardware.metadata and hardware.metadata.enabled else None,
             user=hardware.user,
             password=hardware.password,
             transport=hardware.transport,
@@ -193,7 +194,7 @@ class _Recorded:
 
 
 def _devices(hardware: RecordedHardware) -> tuple[RecordedDevice, ...]:
-    return (hardware.camera,) if hardware.microphone is None else (hardware.camera, hardware.microphone)
+    return hardware.devices
 
 
 def _connection(hardware: RecordedHardware) -> RecordedHardware:
@@ -201,6 +202,8 @@ def _connection(hardware: RecordedHardware) -> RecordedHardware:
     changes: dict[str, object] = {"name": "", "camera": _identity(hardware.camera)}
     if hardware.microphone is not None:
         changes["microphone"] = _identity(hardware.microphone)
+    if hardware.metadata is not None:
+        changes["metadata"] = _identity(hardware.metadata)
     return hardware.model_copy(update=changes)
 
 

@@ -141,13 +141,13 @@ class DeviceFeed:
     def publish_state(
         self, state: Literal["connecting", "live", "lost", "stopped"], reason: str, *, unreachable: bool = False
     ) -> None:
-        """Tell the bus, for the camera and its microphone. A state that lasts keeps its beginning."""
+        """Tell the bus, for the camera and what belongs to it. A state that lasts keeps its beginning."""
         last = self._last_state
         if last is not None and (last.state, last.reason) == (state, reason):
             return
         since = last.since if last is not None and last.state == state else self._clock.now_us()
         self._last_state = DeviceState(state, since, reason, unreachable)
-        for device in (self._address.camera, self._address.microphone):
+        for device in (self._address.camera, self._address.microphone, self._address.metadata):
             if device is not None:
                 self._bus.publish_state(device, self._last_state)
 

@@ -33,10 +33,9 @@ class RecordingLedger:
         self._keeper.set_retention(retain_minutes)
         storages: dict[DeviceId, str] = {}
         for item in hardware:
-            for device in (item.camera, item.microphone):
-                if device is not None:
-                    storages[device.id] = self._storage_of(device)
-                    self._expect(device, item.enabled and item.camera.enabled, device.id in manual)
+            for device in item.devices:
+                storages[device.id] = self._storage_of(device)
+                self._expect(device, item.enabled and item.camera.enabled, device.id in manual)
         for device_id in self._storages:
             if device_id not in storages:
                 self._keeper.close_(device_id)

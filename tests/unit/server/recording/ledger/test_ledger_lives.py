@@ -175,12 +175,13 @@ def act(recorder: Recorder, what: str, number: int) -> None:
         case "off" | "on":
             recorder.wanted = what == "on"
             recorder.configure()
-        case "disable" | "enable":
-            recorder.enabled = what == "enable"
+        case "disable" | "enable" | "remove" | "add":
+            there = recorder.enabled and recorder.assigned
+            recorder.enabled = recorder.enabled if what in ("remove", "add") else what == "enable"
+            recorder.assigned = recorder.assigned if what in ("disable", "enable") else what == "add"
             recorder.configure()
-        case "remove" | "add":
-            recorder.assigned = what == "add"
-            recorder.configure()
+            if not there and recorder.enabled and recorder.assigned:
+                ledger.state(DEVICE, DeviceState("connecting", now))
         case "clock":
             recorder.clock.wall_us += (number - 25) * 1000 * US_PER_S  # some seven hours back to nine ahead
             if number % 2:
