@@ -22,6 +22,9 @@ from pathlib import Path
 from common.foundation.clock import US_PER_S, UtcUs
 from common.foundation.ids import DeviceId
 from common.media.access_unit import PRIMARY, AccessUnit, Codec, CodecConfig
+from server.recording.ledger.proof import RecordingProof
+from server.recording.ledger.reasons import ASSIGNED
+from server.recording.ledger.store import EVERY_TRACK, Ended, Entry, LedgerFile, Life
 from server.recording.mediadb import runs
 from server.recording.mediadb.contract import Span, TrackKey
 from server.recording.mediadb.index import SegmentIndex
@@ -169,6 +172,24 @@ def seeks(root: Path, whole: list[tuple[TrackKey, int]]) -> dict[str, float]:
     return figures.p50_p99("seek", took_ms) | figures.p50_p99("seek_pread_limit", raw_ms)
 
 
+def make_ledger(data: Path, plan: Plan) -> None:
+    """A ledger of all cameras: the recorder was started again each day, and a network was lost three times a day."""
+    file = LedgerFile(data, writable=True)
+    file.begin(START_US)
+    lives, entries = [], []
+    rng = random.Random(13)
+    for day in range(plan.days):
+        began = START_US + day * DAY_US
+        lives.append(Life(1, began, began + DAY_US - US_PER_S, Ended.ORDERLY))
+        for camera in range(plan.cameras):
+            entries.append(Entry(lives[-1], device(camera), EVERY_TRACK, ASSIGNED, "", began))
+            for _ in range(3):
+                at = began + rng.randrange(DAY_US)
+                entries.append(Entry(lives[-1], device(camera), EVERY_TRACK, "network", "no way to it", at, at + 20))
+    file.write(lives, entries)
+    file.close()
+
+
 def best_ms(work: Callable[[], object], times: int = 20) -> float:
     """The middle of some runs: the index is in memory, as it is for who looks at a timeline."""
     took = []
@@ -189,6 +210,11 @@ def timelines(root: Path, plan: Plan) -> dict[str, float]:
         buckets = Buckets(Span(UtcUs(end - length), UtcUs(end)), 1000)
         found[f"timeline_{name}_ms"] = best_ms(lambda b=buckets: timeline(reader, keys[:1], b))  # type: ignore[misc]
         found[f"timeline_{name}_{len(keys)}_cameras_ms"] = best_ms(lambda b=buckets: timeline(reader, keys, b), 5)  # type: ignore[misc]
+    make_ledger(root, plan)
+    proof = RecordingProof(root, reader, lambda: UtcUs(end))
+    month = Buckets(Span(UtcUs(START_US), UtcUs(end)), 1000)
+    found["timeline_month_with_reasons_ms"] = best_ms(lambda: proof.timeline(keys[:1], month))
+    proof.close()
     reader.close()
     with sqlite3.connect(root / INDEX) as connection:
         query = "SELECT count(*), sum(end_us - start_us) FROM segments WHERE device=? AND track=?"

@@ -83,6 +83,10 @@ class RecordingProof:
         """Everything of `span` until now that is not recorded, oldest first, each with its reason."""
         return self._gaps(key, span, self._recordings.sequences(key, span, _MOST_SPANS))
 
+    def reasons(self, key: TrackKey, span: Span) -> list[tuple[Span, str]]:
+        """The gaps of a span with a sentence for each, for a list that people read."""
+        return [(Span(gap.start, gap.end), gap.detail or gap.reason.value) for gap in self.explain(key, span)]
+
     def _gaps(self, key: TrackKey, span: Span, recorded: Sequence[Span]) -> list[Gap]:
         now = self._now_us()
         known = self._ledger.exists
