@@ -30,6 +30,7 @@ EVERY_TRACK = TrackName("")
 ALIVE_GRACE_US = 15 * US_PER_S  # a life that said so this recently still lives
 _STALE_US = 60 * US_PER_S
 _RESERVE_BYTES = 2 << 20
+_CHECKPOINT_PAGES = 200  # of 4 KiB: the log begins anew long before it outgrows the reserve
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lives (
@@ -166,6 +167,7 @@ class LedgerFile:
         if free * page_bytes < _RESERVE_BYTES // 2:
             connection.execute("INSERT INTO reserve VALUES (zeroblob(?))", (_RESERVE_BYTES,))
             connection.execute("DELETE FROM reserve")
+            connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()  # its log is now long, and begins anew
 
     def settle_the_dead(self, now_us: int, own_pid: int) -> None:
         """End the entries of lives that were killed where those last said that they live. Call it before the first
@@ -243,6 +245,7 @@ class LedgerFile:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA synchronous=FULL" if self._writable else "PRAGMA query_only=1")
+        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
         self._local.connection = connection
         with self._lock:
             self._connections.append(connection)

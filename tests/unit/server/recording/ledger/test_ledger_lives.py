@@ -62,8 +62,6 @@ class Recorder:
         self.ledger: RecordingLedger | None = None
         self.lost = self.full = self.slow = False
         self.enabled = self.wanted = self.assigned = True
-        self.ahead_us = 0  # how far a running track's time is ahead of the clock
-        self.wait_us = 0  # until its next keyframe
         self.running = False
         self.beat_us = 0
 
@@ -116,17 +114,11 @@ class Recorder:
             self.record()
 
     def record(self) -> None:
+        """A second of video, stamped as TrackTimeline does: a clock set back by less than a day is not followed."""
         now = self.clock.wall_us
         until = self.files.spans[-1].end if self.files.spans else 0
-        if not self.running:
-            self.running = True
-            begin = now - US_PER_S if until - now > DAY_US else max(now - US_PER_S, until)
-            self.ahead_us = begin + US_PER_S - now
-        if now + self.ahead_us < until - US_PER_S - 1:
-            self.ahead_us = until - now  # a clock set back: the track goes on in its old time
-        if self.ahead_us < -US_PER_S:
-            self.ahead_us = 0
-        at = now + self.ahead_us
+        at = now if until - now > DAY_US else max(now, until + US_PER_S)
+        self.running = True
         self.files.add(at - US_PER_S, at)
 
 
