@@ -153,6 +153,7 @@ class Rig:
     relay: LiveRelay
     manual: Manual
     uri: str
+    devices: DeviceDirectory
     data: Path
     """Where the ledger is, if a test keeps one."""
 
@@ -206,7 +207,7 @@ async def recorder_rig(socket_dir: Path, limits: Limits | None = None) -> AsyncI
         async with media_server(services, bound_socket("127.0.0.1", 0), None, limits or Limits()) as server:
             while not link.connected:
                 await asyncio.sleep(0.01)
-            yield Rig(server, bus, reader, relay, manual, f"ws://127.0.0.1:{server.port}/media", data)
+            yield Rig(server, bus, reader, relay, manual, f"ws://127.0.0.1:{server.port}/media", devices, data)
         linked.cancel()
     proof.close()
 
