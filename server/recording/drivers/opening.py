@@ -6,6 +6,7 @@ from common.foundation.errors import DeviceRefused
 from server.recording.drivers import simulator
 from server.recording.drivers.contract import DeviceAddress, Driver
 from server.recording.drivers.libav import LibavDriver
+from server.recording.drivers.paced_reader import PacedReader
 from server.recording.drivers.rtsp import RtspDriver
 from server.recording.drivers.simulator import SimulatorDriver
 
@@ -16,8 +17,8 @@ class AddressWrong(DeviceRefused):
     message_key = "driver.address_wrong"
 
 
-def driver_for(address: DeviceAddress) -> Driver:
-    """Return a driver for `address`; raises AddressWrong when its URL is none."""
+def driver_for(address: DeviceAddress, paced: PacedReader | None = None) -> Driver:
+    """Return a driver for `address`; raises AddressWrong when its URL is none. `paced`: as in RtspDriver."""
     if address.url.startswith(simulator.SCHEME):
         return SimulatorDriver()
     try:
@@ -28,7 +29,7 @@ def driver_for(address: DeviceAddress) -> Driver:
     if parts.scheme.lower() in ("rtsp", "rtsps"):
         if not parts.hostname or port == 0:
             raise AddressWrong("the address names no host", camera=address.name)
-        return RtspDriver()
+        return RtspDriver(paced)
     if not address.url.strip():
         raise AddressWrong("the address is empty", camera=address.name)
     return LibavDriver()

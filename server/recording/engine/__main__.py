@@ -11,6 +11,7 @@ import asyncio
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -19,6 +20,7 @@ from pydantic import ValidationError
 from common.foundation.clock import Clock, SystemClock
 from common.foundation.logs import logging_to
 from server.recording.drivers.opening import driver_for
+from server.recording.drivers.paced_reader import PacedReader
 from server.recording.engine.events import EventWriter, StateEvents, keep_saying_alive
 from server.recording.engine.hardware import Assignment, Engine
 from server.recording.ingest.bus import AccessUnitBus
@@ -87,9 +89,10 @@ async def run(arguments: argparse.Namespace, root: Path, data: Path, events: Eve
         async with (
             MediaDatabaseWriter(root, clock, settings, events.storage) as writer,
             serve_relay(Path(arguments.socket), bus),
+            PacedReader() as paced,
             asyncio.TaskGroup() as tasks,
         ):
-            engine = Engine(writer, reader, bus, clock, tasks, drivers=driver_for)
+            engine = Engine(writer, reader, bus, clock, tasks, drivers=partial(driver_for, paced=paced))
             background = [
                 tasks.create_task(keep_saying_alive(events, clock), name="alive"),
                 tasks.create_task(_remember(writer, data, clock), name="remember storage"),
