@@ -10,7 +10,7 @@ import select
 from types import TracebackType
 from typing import Protocol, Self
 
-PACE_S = 0.01
+PACE_S = 0.02
 BUFFER_BYTES = 512 * 1024  # a whole keyframe in one read; more waits in the kernel for the next turn
 _MOST_AT_ONCE = 1024
 

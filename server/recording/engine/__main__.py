@@ -79,7 +79,7 @@ async def run(arguments: argparse.Namespace, root: Path, data: Path, events: Eve
         min_free_bytes=arguments.min_free_mb << 20,
         expected_storage_id=known_storage(data, root),
     )
-    bus.subscribe(StateEvents(events))
+    bus.subscribe(StateEvents(events), units=False)
     reader = MediaDatabaseReader(root)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
