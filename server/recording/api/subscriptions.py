@@ -105,7 +105,7 @@ class Subscriptions:
 
     def _begin_live(self, wanted: Subscribe, key: TrackKey) -> None:
         source = LiveSource(wanted.sub)
-        wake = partial(self._sender.wake, source)
+        wake = partial(self._sender.wake_now, source)
         source.joined(*self._services.relay.watch(key, wake))
         self._subs[wanted.sub] = _Subscription(source, lambda: self._services.relay.leave(key, wake))
         wake()
