@@ -85,3 +85,35 @@ async def test_a_socket_removed_by_its_neighbour_in_the_same_turn_is_not_read() 
     for ours, theirs in pairs:
         ours.close()
         theirs.close()
+
+
+async def test_a_busy_engine_looks_only_now_and_then() -> None:
+    pairs = [socket.socketpair() for _ in range(20)]
+    turns: list[int] = []
+
+    class Counting:
+        def __init__(self, end: socket.socket) -> None:
+            self.end = end
+
+        def read_into(self, buffer: memoryview) -> None:
+            os.readv(self.end.fileno(), (buffer,))
+            turns.append(1)
+
+    async with PacedReader(pace_s=0.05) as reader:
+        for ours, _ in pairs:
+            reader.add(ours.fileno(), Counting(ours))
+        async with asyncio.timeout(20):
+            waited = False
+            while not waited:  # until what was sent is found unread a moment later
+                for _, theirs in pairs:
+                    theirs.sendall(b"x")
+                before = len(turns)
+                await asyncio.sleep(0.002)
+                waited = len(turns) == before and before > 0
+            while len(turns) == before:
+                await asyncio.sleep(0.005)
+        for ours, _ in pairs:
+            reader.remove(ours.fileno())
+    for ours, theirs in pairs:
+        ours.close()
+        theirs.close()
