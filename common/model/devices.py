@@ -64,6 +64,10 @@ class Camera(_Device):
     recording_framerate: Annotated[float, Field(gt=0, le=240), Shown("Frame rate", "Record", unit="1/s")] = 25.0
     record_keyframes_only: Annotated[bool, Shown("Keyframes only", "Record")] = False
     record_on_related_devices: Annotated[bool, Shown("Record related devices", "Record")] = True
+    record_secondary: Annotated[
+        bool,
+        Shown("Record second stream", "Record", help="Also stores the smaller stream, for playback in small pictures."),
+    ] = False
     ptz_enabled: Annotated[bool, Shown("PTZ", read_only=True)] = False
 
 

@@ -112,6 +112,7 @@ class RecordedTrack:
                 clock.speed,
                 clock.paused,
                 clock.generation,
+                self._output.box_px[0],
             )
         )
 

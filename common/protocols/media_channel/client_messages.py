@@ -40,6 +40,7 @@ class Subscribe:
     speed: float = wire(fields.speed, default=1.0)
     paused: bool = wire(fields.boolean, default=False)
     generation: int = wire(fields.u16, default=0)
+    width_px: int = wire(fields.u32, "width", default=0)
 
     @property
     def group_number(self) -> int:

@@ -76,6 +76,7 @@ def _device(stored: Stored[Camera] | Stored[Microphone]) -> RecordedDevice:
         enabled=item.enabled,
         recording_enabled=item.recording_enabled,
         prebuffer_seconds=item.prebuffer_seconds if item.prebuffer_enabled else 0,
+        record_secondary=isinstance(item, Camera) and item.record_secondary,
     )
 
 

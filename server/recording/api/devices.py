@@ -59,5 +59,9 @@ class DeviceDirectory:
             raise NoSuchTrack(f"no track {key.track} of device {key.device}", track=key.track, device=key.device)
         return known
 
+    def is_known(self, key: TrackKey) -> bool:
+        """Whether a configured device has this track."""
+        return key in self._tracks
+
     def has(self, device: DeviceId) -> bool:
         return any(key.device == device for key in self._tracks)

@@ -22,6 +22,7 @@ from common.protocols.media_channel.messages import PATH, SUBPROTOCOL
 from common.protocols.media_channel.messages import VERSION as CHANNEL_VERSION
 from server.recording.api.services import RecorderServices
 from server.recording.api.session import ViewerSession
+from server.recording.api.viewer_socket import MediaSocket
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +96,7 @@ class MediaServer:
         return _plain(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", "There is nothing here.\n")
 
     async def serve(self, connection: ServerConnection) -> None:
+        assert isinstance(connection, MediaSocket)  # made by `create_connection` below
         session = ViewerSession(connection, self._services)
         self._sessions.add(session)
         try:
@@ -103,7 +105,7 @@ class MediaServer:
             self._sessions.discard(session)
 
 
-class _ViewerSocket(ServerConnection):
+class _ViewerSocket(MediaSocket):
     """A connection that is counted from its first byte to its last, and cut at once where there are too many."""
 
     media_server: MediaServer

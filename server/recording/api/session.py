@@ -5,7 +5,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
-from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from common.foundation.errors import NotPermitted, NotSignedIn, ProtocolError, VmsError
@@ -34,6 +33,7 @@ from server.recording.api.proof import gaps, timeline
 from server.recording.api.sender import Sender
 from server.recording.api.services import RecorderServices
 from server.recording.api.subscriptions import Subscriptions
+from server.recording.api.viewer_socket import MediaSocket
 from server.recording.mediadb.contract import Span, TrackKey
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ _CLOSE_CODES: tuple[tuple[type[VmsError], int], ...] = (
 class ViewerSession:
     """Serves one WebSocket until it closes."""
 
-    def __init__(self, socket: ServerConnection, services: RecorderServices) -> None:
+    def __init__(self, socket: MediaSocket, services: RecorderServices) -> None:
         self._socket = socket
         self._services = services
         self._principal: Principal | None = None

@@ -11,6 +11,7 @@ import asyncio
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -19,6 +20,7 @@ from pydantic import ValidationError
 from common.foundation.clock import Clock, SystemClock
 from common.foundation.logs import logging_to
 from server.recording.drivers.opening import driver_for
+from server.recording.drivers.paced_reader import PacedReader
 from server.recording.engine.events import STOP_LINE, EventWriter, StateEvents, keep_saying_alive
 from server.recording.engine.hardware import Assignment, Engine
 from server.recording.ingest.bus import AccessUnitBus
@@ -80,10 +82,10 @@ async def run(arguments: argparse.Namespace, root: Path, data: Path, events: Eve
         min_free_bytes=arguments.min_free_mb << 20,
         expected_storage_id=known_storage(data, root),
     )
-    bus.subscribe(StateEvents(events))
+    bus.subscribe(StateEvents(events), units=False)
     keeper = LedgerKeeper(data, clock)
     ledger = RecordingLedger(keeper, lambda device: str(root))
-    bus.subscribe(ledger)
+    bus.subscribe(ledger, units=False)
 
     def storage_event(event: StorageEvent) -> None:
         ledger.storage(event)
@@ -99,9 +101,11 @@ async def run(arguments: argparse.Namespace, root: Path, data: Path, events: Eve
             keeping(keeper),
             MediaDatabaseWriter(root, clock, settings, storage_event) as writer,
             serve_relay(Path(arguments.socket), bus),
+            PacedReader() as paced,
             asyncio.TaskGroup() as tasks,
         ):
-            engine = Engine(writer, reader, bus, clock, tasks, drivers=driver_for, ledger=ledger)
+            drivers = partial(driver_for, paced=paced)
+            engine = Engine(writer, reader, bus, clock, tasks, drivers=drivers, ledger=ledger)
             background = [
                 tasks.create_task(keep_saying_alive(events, clock), name="alive"),
                 tasks.create_task(keep_beating(keeper, clock), name="ledger"),

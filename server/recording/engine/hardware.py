@@ -14,7 +14,7 @@ from common.foundation.catalog import text
 from common.foundation.clock import Clock
 from common.foundation.errors import StorageError
 from common.foundation.ids import DeviceId, HardwareId
-from common.media.access_unit import PRIMARY
+from common.media.access_unit import PRIMARY, SECONDARY
 from server.recording.drivers.contract import DeviceAddress
 from server.recording.ingest.bus import AccessUnitBus, DeviceState
 from server.recording.ingest.recording import TrackRecorder
@@ -109,12 +109,11 @@ class Engine:
         """Ask the media database how far each device is recorded, so that nothing is stamped before that."""
         floors: dict[TrackKey, int] = {}
         for hardware in added:
-            for device in _devices(hardware):
-                key = TrackKey(device.id, PRIMARY)
+            for key in _recorded_tracks(hardware):
                 try:
                     covered = self._reader.coverage(key)
                 except StorageError as error:
-                    log.warning("recorded time not known", extra={"device_id": device.id, "reason": str(error)})
+                    log.warning("recorded time not known", extra={"device_id": key.device, "reason": str(error)})
                 else:
                     floors[key] = 0 if covered is None else covered.end
         return floors
@@ -125,9 +124,10 @@ class Engine:
     def _start(self, hardware: RecordedHardware, floors: dict[TrackKey, int]) -> None:
         recorded = self._is_recorded(hardware)
         buffers = {device.id: device.prebuffer_seconds for device in _devices(hardware)}
+        tracks = _recorded_tracks(hardware)
 
         def recorder_for(key: TrackKey) -> TrackRecorder | None:
-            if key.track != PRIMARY or key.device not in buffers:
+            if key not in tracks:
                 return None
             running = self._running.get(hardware.id)
             now = recorded if running is None else self._is_recorded(running.hardware)
@@ -161,8 +161,8 @@ class Engine:
         running.task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running.task
-        for device in _devices(running.hardware):
-            await self._writer.track(TrackKey(device.id, PRIMARY)).close()
+        for key in _recorded_tracks(running.hardware):
+            await self._writer.track(key).close()
         if for_good:
             self._publish_stopped(running.hardware)
             for device in _devices(running.hardware):
@@ -195,6 +195,14 @@ class _Recorded:
 
 def _devices(hardware: RecordedHardware) -> tuple[RecordedDevice, ...]:
     return hardware.devices
+
+
+def _recorded_tracks(hardware: RecordedHardware) -> tuple[TrackKey, ...]:
+    """The tracks that may be stored: the first of each device, and the camera's second stream where that is wanted."""
+    tracks = [TrackKey(device.id, PRIMARY) for device in _devices(hardware)]
+    if hardware.camera.record_secondary and hardware.sub_url:
+        tracks.append(TrackKey(hardware.camera.id, SECONDARY))
+    return tuple(tracks)
 
 
 def _connection(hardware: RecordedHardware) -> RecordedHardware:

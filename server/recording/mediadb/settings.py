@@ -12,7 +12,7 @@ class WriterSettings:
     fragment_s: float = 1.0
     fragment_bytes: int = 8 << 20  # a fragment that grows larger is closed early
     sync_interval_s: float = 5.0  # what a power cut can cost
-    queue_bytes: int = 64 << 20  # waiting for the disk, all tracks together; more is dropped
+    queue_bytes: int = 256 << 20  # waiting for the disk, all tracks together; more is dropped
     writer_threads: int = 2
     preallocate_bytes: int = 8 << 20  # 0: none
     retain_minutes: int = 10_080

@@ -63,7 +63,7 @@ def values(field: dataclasses.Field[Any], message: type) -> st.SearchStrategy[An
     if field.name.endswith("_us"):
         optional = message in (Subscribe, Gap)
         return (st.none() | TIMES) if optional and field.name in ("from_us", "to_us") and message is not Gap else TIMES
-    if field.name in ("sub", "group", "id", "version", "gops", "units"):
+    if field.name in ("sub", "group", "id", "version", "gops", "units", "width_px"):
         return U32
     return NAMES
 
