@@ -85,6 +85,8 @@ class Tile(QWidget):
         self._old = False  # live, and too old to be shown as that
         self._grey: QImage | None = None
         self._place: QRect | None = None  # of the picture when nothing but the picture changes; None: paint all
+        self._corner = QPoint()
+        self._size_px = (0, 0)
         self._second = 0
         self.zoom = Zoom()
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -168,17 +170,14 @@ class Tile(QWidget):
         feed = self._feed
         if feed is None:
             return
-        image = feed.take()
-        place, before, self._image = self._place, self._image, image
-        if (
-            place is not None
-            and before is not None
-            and image is not None
-            and image.size() == before.size()
-            and (not self._recorded or self._plays_on(feed))
-        ):
-            self.update(place)
-            return
+        before, image = self._image, feed.take()
+        place, self._image, info = self._place, image, feed.info
+        if place is not None and before is not None and image is not None and info is not None:
+            size = info.width_px, info.height_px
+            same, self._size_px = size == self._size_px, size
+            if same and (not self._recorded or self._plays_on(feed)):
+                self.update(place)
+                return
         self._grey = None
         self._old = self._is_old()
         said = self._words()
@@ -259,7 +258,7 @@ class Tile(QWidget):
         try:
             place, image = self._place, self._image
             if place is not None and image is not None and place.contains(event.rect()):
-                painter.drawImage(place.topLeft(), image)
+                painter.drawImage(self._corner, image)
                 return
             painter.fillRect(self.rect(), colour("base"))
             if self.camera:
@@ -283,6 +282,7 @@ class Tile(QWidget):
                 painter.fillRect(box, QColor(10, 12, 16, 170))  # words stay readable on any picture
             elif not grey and ratio == 1.0:
                 self._place = picture_place(box, image)
+                self._corner = self._place.topLeft()
         if said.headline:
             paint_words(painter, box, self.font(), said, on_picture=image is not None)
         note, tint = self._bar_note()

@@ -16,6 +16,7 @@ LATE_S = 0.25
 _FIRST_HOLD_S = 4.0
 _MOST_HOLD_S = 120.0
 _TOO_SOON_S = 10.0
+_TIMES = 3  # in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +37,22 @@ class DecodeBudget:
         self._calm_since_s: float | None = None
         self._raised_s = -1e9
         self._hold_s = _FIRST_HOLD_S
+        self._overloaded = 0
 
     def judge(self, now_s: float, busy: float, late_s: float, tiles: Sequence[TileCost]) -> dict[int, Level]:
         """Return the tiles whose level is to change. `busy`: share of a core in the last second; `late_s`: how long the
         oldest unit waited for its decoder."""
-        if busy > OVERLOADED or late_s > LATE_S:
+        if busy > OVERLOADED or (busy > AIM and late_s > LATE_S):
             self._calm_since_s = None
+            self._overloaded += 1
+            if self._overloaded < _TIMES:  # a view that is opened brings whole GOPs at once: that passes
+                return {}
             if now_s - self._raised_s < _TOO_SOON_S:
                 self._hold_s = min(_MOST_HOLD_S, self._hold_s * 2)
                 self._raised_s = -1e9
             return _cut(tiles, max(0.1, busy - AIM))
-        if busy > ROOM_BELOW or late_s > LATE_S / 2:
+        self._overloaded = 0
+        if busy > ROOM_BELOW:
             self._calm_since_s = None
             return {}
         if self._calm_since_s is None:

@@ -12,6 +12,8 @@ from typing import Protocol
 from common.protocols.media_channel.records import MediaRecord
 
 _LET_GO_AFTER_S = 0.004
+MANY = 12  # streams: from here on units wait for each other, so that libav finds its code and tables in the caches
+GATHER_S = 0.008
 _HEAVY_S = 0.006  # a unit: then sound and playback would wait for it
 
 
@@ -40,6 +42,7 @@ class DecodeTurns:
         self._pool = pool
         self._ready: dict[Decoding, None] = {}  # in the order of their turns
         self._work = asyncio.Event()
+        self.streams = 0
         self.busy_s = 0.0
         self.worst_late_s = 0.0
 
@@ -62,6 +65,8 @@ class DecodeTurns:
         while True:
             await self._work.wait()
             self._work.clear()
+            if self.streams >= MANY:
+                await asyncio.sleep(GATHER_S)
             let_go_s = time.monotonic() + _LET_GO_AFTER_S
             while self._ready:
                 stream = next(iter(self._ready))

@@ -143,7 +143,7 @@ class VideoEngine(QObject):
     def _poll(self) -> None:
         for feed in list(self._feeds.values()):  # what hears of a picture may open and close tiles
             feed.poll()
-        if self._pace.ticked(time.monotonic(), len(self._feeds)):
+        if self._pace.ticked(time.monotonic(), time.thread_time(), len(self._feeds)):
             self._timer.setInterval(self._pace.interval_ms)
 
     # playback

@@ -136,6 +136,7 @@ class Worker:
         tiles = {tile.tile: tile for tile in self._live()}
         for tile in tiles.values():
             tile.look()
+        self._turns.streams = len(tiles)
         costs = [tile.cost(seconds) for tile in tiles.values()]
         busy = max(self._turns.busy_s, cpu_s) / seconds
         for number, level in self._budget.judge(time.monotonic(), busy, self._turns.worst_late_s, costs).items():

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,12 @@ def moved(unit: AccessUnit, to: int, loop: int, frames: int) -> AccessUnit:
     return dataclasses.replace(unit, pts=unit.pts + shift, dts=unit.dts + shift, utc_us=UtcUs(to))
 
 
+def _noise(unit: AccessUnit, seed: int) -> AccessUnit:
+    """The same unit with bytes that mean nothing, of the same length, in one NAL unit of the same type."""
+    body = random.Random(seed).randbytes(max(0, len(unit.data) - 5))
+    return dataclasses.replace(unit, data=(len(body) + 1).to_bytes(4, "big") + unit.data[4:5] + body)
+
+
 def recorded_gops(config: CodecConfig, units: tuple[AccessUnit, ...], start: int, seconds: int) -> list[Gop]:
     """A recording of `seconds`, one GOP a second, from the clip over and over."""
     gops: list[Gop] = []
@@ -49,6 +56,8 @@ class RunningRecorder:
         self._loop = loop
         self.config = config
         self.uri = rig.uri
+        self.silent = False  # nothing comes, and nobody says why
+        self.garbage = False  # the first camera sends noise instead of pictures
 
     def lose(self, device: DeviceId, reason: str) -> None:
         """The camera sends nothing any more."""
@@ -84,11 +93,12 @@ def running_recorder(
             ready.set()
             number = 0
             while not stop.is_set():
-                if live:
+                if live and not made[0].silent:
                     loop, place = divmod(number, len(units))
                     unit = moved(units[place], SystemClock().now_us(), loop, len(units))
                     for device in (CAMERA, CAMERA_2):
-                        rig.bus.publish(device, PRIMARY, unit)
+                        noise = made[0].garbage and device == CAMERA
+                        rig.bus.publish(device, PRIMARY, _noise(unit, number) if noise else unit)
                     number += 1
                 await asyncio.sleep(FRAME_US / 1e6)
 
