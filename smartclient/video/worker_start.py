@@ -9,7 +9,7 @@ import sys
 from collections.abc import Coroutine
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
-_NICER = 2  # than the GUI, which must answer hands also when decoders take all there is
+_NICER = 1  # than the GUI, which must answer hands also when decoders take all there is
 
 
 def die_with_parent() -> None:
