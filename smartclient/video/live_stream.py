@@ -63,6 +63,7 @@ class LiveStream:
         self.spent_s = 0.0
         self.unit_s = 0.0
         self.has_shown = False
+        self.hurry = True  # show the cached keyframe; not where a newer picture of another stream stands
         self.ended = False
         self._device = device
         self._output = output
@@ -137,7 +138,7 @@ class LiveStream:
             for picture in self._unit(record, late and not preroll):
                 if not preroll:
                     newest, self._show_keyframe = picture, False
-                elif self._show_keyframe:  # the cached keyframe, at once; it carries its age
+                elif self._show_keyframe and self.hurry:  # the cached keyframe, at once; it carries its age
                     self._show_keyframe = False
                     self._show(picture, PictureFlags.PREROLL, 0.0)
         if newest is not None and not self._left_out():

@@ -138,6 +138,7 @@ class LiveTile:
         if self._coming is None and self._stream.track != track and self._link is not None and not self._stream.ended:
             self._coming = self._made(track)
             self._coming.level = self._level
+            self._coming.hurry = not self._stream.has_shown
             self._link.add(self._coming)
 
     def _made(self, track: TrackName) -> LiveStream:

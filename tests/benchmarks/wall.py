@@ -129,7 +129,6 @@ def ffplay_core(screen: VirtualScreen, url: str, windows: int, width_px: int, he
 
 def measured(chosen: "figures.argparse.Namespace") -> dict[str, object]:
     counts = [int(count) for count in chosen.tiles.split(",")]
-    shown = chosen.sub or chosen.size
     found: dict[str, object] = {"size": chosen.size, "sub": chosen.sub, "fps_sent": FPS, "cores": os.cpu_count() or 1}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vedette-bench-")))
@@ -145,6 +144,7 @@ def measured(chosen: "figures.argparse.Namespace") -> dict[str, object]:
             shot = ["--screenshot", f"{chosen.screenshots}/wall-{count}.png"] if chosen.screenshots else []
             ours = wall.client(count, *shot)
             size = int(ours["picture_width_px"]), int(ours["picture_height_px"])
+            shown = chosen.sub if ours["second_stream"] > count / 2 else chosen.size
             floor = floor_core(clip(shown, KBIT[shown], GOP, FPS), count, *size)
             ours |= {"floor_core": round(floor, 3), "cpu_ratio_vs_floor": round(ours["cpu_core"] / floor, 3)}
             if not chosen.no_peers and shutil.which("ffplay") and count == counts[0]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from common.clients.management_values import Camera, Hardware, Microphone, RecordingServer
 from common.foundation.clock import SystemClock, UtcUs
 from common.foundation.ids import DeviceId, HardwareId, RecorderId
-from common.media.access_unit import PRIMARY, AccessUnit, CodecConfig
+from common.media.access_unit import PRIMARY, SECONDARY, AccessUnit, CodecConfig
+from server.recording.drivers.contract import DeviceTrack
 from server.recording.ingest.bus import DeviceState
 from server.recording.mediadb.contract import Gop, TrackKey
 from tests.support.media_samples import START_UTC, video_sample
@@ -70,16 +71,25 @@ class RunningRecorder:
 
 @contextmanager
 def running_recorder(
-    folder: Path, recorded_s: int = 0, gap_s: int = 0, live: bool = True, size_px: tuple[int, int] = (160, 96)
+    folder: Path,
+    recorded_s: int = 0,
+    gap_s: int = 0,
+    live: bool = True,
+    size_px: tuple[int, int] = (160, 96),
+    second_px: tuple[int, int] | None = None,
 ) -> Iterator[RunningRecorder]:
-    """Both cameras live at 25 pictures a second; the first has recordings that end now, with a gap in their middle."""
+    """Both cameras live at 25 pictures a second, the other one with a smaller second stream if wanted; the first has
+    recordings that end now, with a gap in their middle."""
     config, units = video_sample(frames=2 * GOP_UNITS, gop=GOP_UNITS, width_px=size_px[0], height_px=size_px[1])
+    smaller = None
+    if second_px is not None:
+        smaller = video_sample(frames=2 * GOP_UNITS, gop=GOP_UNITS, width_px=second_px[0], height_px=second_px[1])
     ready, stop = threading.Event(), threading.Event()
     made: list[RunningRecorder] = []
     failed: list[BaseException] = []
 
     async def serve() -> None:
-        async with recorder_rig(folder) as rig:
+        async with recorder_rig(folder, second_stream=second_px is not None) as rig:
             now = SystemClock().now_us()
             if recorded_s:
                 half = recorded_s // 2
@@ -90,6 +100,8 @@ def running_recorder(
             if live:
                 for device in (CAMERA, CAMERA_2):
                     rig.announce(device, config)
+                if smaller is not None:
+                    rig.bus.publish_tracks([DeviceTrack(CAMERA_2, SECONDARY, smaller[0])])
             ready.set()
             number = 0
             while not stop.is_set():
@@ -99,6 +111,9 @@ def running_recorder(
                     for device in (CAMERA, CAMERA_2):
                         noise = made[0].garbage and device == CAMERA
                         rig.bus.publish(device, PRIMARY, _noise(unit, number) if noise else unit)
+                    if smaller is not None:
+                        small = moved(smaller[1][place], unit.utc_us, loop, len(units))
+                        rig.bus.publish(CAMERA_2, SECONDARY, small)
                     number += 1
                 await asyncio.sleep(FRAME_US / 1e6)
 
