@@ -49,10 +49,6 @@ class Track(Protocol):
 
     def record(self, record: MediaRecord) -> None: ...
 
-    async def run(self) -> None: ...
-
-    def resized(self) -> None: ...
-
 
 class _ToldBackoff(Backoff):
     """Remembers how long it said to wait, for "reconnecting in 4 s"."""
@@ -93,6 +89,10 @@ class RecorderLink:
         await keep_connected(
             self.uri, self._tls, self._fresh_token, self, self._connected, retry=_ToldBackoff(self._waiting)
         )
+
+    @property
+    def connected(self) -> bool:
+        return self._connection is not None
 
     def add(self, track: Track) -> None:
         """Subscribe now, or as soon as there is a connection."""

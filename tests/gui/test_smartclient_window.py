@@ -217,3 +217,63 @@ def test_this_pyside_keeps_its_references() -> None:
     for number in range(1000):
         point.setX(number)
     assert abs(sys.getrefcount(None) - before) < 100
+
+
+def test_a_picture_that_grows_old_is_greyed_and_says_so(
+    qtbot: QtBot, open_window: Callable[[str], SmartClientWindow], tmp_path: Path
+) -> None:
+    with running_recorder(tmp_path) as recorder:
+        window = open_window(recorder.uri)
+        tile = window.live_grid.tiles[0]
+        until_picture(qtbot, tile)
+        qtbot.waitUntil(lambda: tile.said.headline == "", timeout=WAIT_MS)
+        recorder.silent = True
+        qtbot.waitUntil(lambda: tile.said.headline.startswith("Picture"), timeout=WAIT_MS)
+        box = tile.rect().adjusted(8, 40, -8, -8)
+        seen = tile.grab(box).toImage()
+        assert all(
+            (pixel := seen.pixelColor(x, 3)).saturation() < 90 or pixel.value() < 40 for x in range(0, seen.width(), 7)
+        )
+        recorder.silent = False
+        qtbot.waitUntil(lambda: tile.said.headline == "", timeout=WAIT_MS)
+
+
+def test_a_tile_is_zoomed_and_stands_still_when_minimised(
+    qtbot: QtBot, open_window: Callable[[str], SmartClientWindow], tmp_path: Path
+) -> None:
+    with running_recorder(tmp_path) as recorder:
+        window = open_window(recorder.uri)
+        tile = window.live_grid.tiles[0]
+        until_picture(qtbot, tile)
+        whole = tile.grab().toImage()
+        window.live_grid.setFocus()
+        tile.zoom_by(4)
+        assert tile.zoom.active
+        before = utc(tile)
+        qtbot.waitUntil(lambda: utc(tile) > before + 200_000, timeout=WAIT_MS)
+        assert tile.grab().toImage() != whole
+        window.go_back()
+        assert not tile.zoom.active
+        window.showMinimized()
+        qtbot.waitUntil(lambda: tile.feed is None, timeout=WAIT_MS)
+        window.showNormal()
+        until_picture(qtbot, tile)
+
+
+def test_garbage_leaves_the_other_tile_alone_and_mends(
+    qtbot: QtBot, open_window: Callable[[str], SmartClientWindow], engine: VideoEngine, tmp_path: Path
+) -> None:
+    with running_recorder(tmp_path) as recorder:
+        window = open_window(recorder.uri)
+        broken, other = window.live_grid.tiles[:2]
+        until_picture(qtbot, broken)
+        until_picture(qtbot, other)
+        (pid,) = engine.pids()
+        recorder.garbage = True
+        before = utc(other)
+        qtbot.waitUntil(lambda: utc(other) > before + 2_000_000, timeout=WAIT_MS)
+        assert other.said.headline == ""
+        recorder.garbage = False
+        before = utc(broken)
+        qtbot.waitUntil(lambda: utc(broken) > before and broken.said.headline == "", timeout=WAIT_MS)
+        assert engine.pids() == (pid,)

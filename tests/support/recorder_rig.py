@@ -178,12 +178,14 @@ def hardware(number: int = 1, **changes: object) -> RecordedHardware:
 
 
 @asynccontextmanager
-async def recorder_rig(socket_dir: Path, limits: Limits | None = None) -> AsyncIterator[Rig]:
+async def recorder_rig(
+    socket_dir: Path, limits: Limits | None = None, second_stream: bool = False
+) -> AsyncIterator[Rig]:
     """One recorder with two cameras on one engine's relay, all in this process, on a free port without TLS."""
     clock, bus, reader, manual = SystemClock(), AccessUnitBus(), ListReader(), Manual()
     path = socket_dir / "engine.sock"
     relay, link, devices = LiveRelay(clock), EngineLink(path, clock), DeviceDirectory()
-    devices.replace([hardware(1), hardware(2)])
+    devices.replace([hardware(1), hardware(2, sub_url="rtsp://camera/second" if second_stream else "")])
     relay.place({CAMERA: link, CAMERA_2: link, MICROPHONE: link})
     data = socket_dir / "data"
     proof = RecordingProof(data, reader, clock.now_us)
