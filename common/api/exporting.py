@@ -98,7 +98,10 @@ class ExportEstimate(_Frozen):
 
 
 class ExportJob(_Frozen):
-    """A job as it stands. `notes`: what a person should know about the result, a sentence each."""
+    """A job as it stands. `notes`: what a person should know about the result, a sentence each.
+
+    `file_count`, `gap_count`: how many there are; lists of jobs hold only the first of them.
+    """
 
     id: str
     state: State
@@ -118,3 +121,19 @@ class ExportJob(_Frozen):
     notes: tuple[str, ...] = ()
     error: str = ""
     expires_us: int = 0
+    file_count: int = 0
+    gap_count: int = 0
+
+    def short(self, most: int = 10) -> "ExportJob":
+        """The same with only the first files, gaps and notes."""
+        return self.model_copy(
+            update={
+                "files": self.files[:most],
+                "gaps": self.gaps[:most],
+                "notes": tuple(note[:500] for note in self.notes[:most]),
+                "names": self.names[:most],
+                "comment": self.comment[:500],
+                "file_count": len(self.files),
+                "gap_count": len(self.gaps),
+            }
+        )

@@ -26,6 +26,13 @@ from common.protocols.media_channel.client_messages import (
     Subscribe,
     Unsubscribe,
 )
+from common.protocols.media_channel.export_messages import (
+    ExportControl,
+    ExportCreate,
+    ExportEstimated,
+    ExportList,
+    Exports,
+)
 from common.protocols.media_channel.server_messages import (
     Done,
     Dropped,
@@ -50,6 +57,11 @@ __all__ = [
     "Dropped",
     "Edge",
     "Error",
+    "ExportControl",
+    "ExportCreate",
+    "ExportEstimated",
+    "ExportList",
+    "Exports",
     "Gap",
     "Hello",
     "Message",

@@ -8,6 +8,7 @@ from common.foundation.clock import UtcUs
 from common.foundation.ids import RecorderId
 from common.protocols.media_channel import fields
 from common.protocols.media_channel.client_messages import MOST_SEQUENCES
+from common.protocols.media_channel.export_messages import ExportEstimated, Exports
 from common.protocols.media_channel.fields import wire
 
 
@@ -170,4 +171,6 @@ class Error:
     id: int | None = wire(fields.or_null(fields.u32), default=None)
 
 
-ServerMessage = Hello | Subscribed | State | Gap | Edge | Dropped | Sequences | Probed | Done | Error
+ServerMessage = (
+    Hello | Subscribed | State | Gap | Edge | Dropped | Sequences | Probed | Done | Error | Exports | ExportEstimated
+)

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NoReturn
@@ -72,7 +73,7 @@ class _Job:
 class ExportJobs:
     """All jobs of one recorder. Use on one event loop; `run` works them off until cancelled."""
 
-    def __init__(self, plan: ExportPlan, recorder: str, recorder_name: str, clock: Clock) -> None:
+    def __init__(self, plan: ExportPlan, recorder: str, recorder_name: Callable[[], str], clock: Clock) -> None:
         self._plan = plan
         self._recorder = recorder
         self._name = recorder_name
@@ -251,7 +252,7 @@ class ExportJobs:
             folder=str(self._files.result(job.status.id)),
             request=job.kept.request,
             recorder=self._recorder,
-            recorder_name=self._name,
+            recorder_name=self._name(),
             user=job.status.owner,
             user_id=job.status.owner_id,
             created_us=job.status.created_us,
