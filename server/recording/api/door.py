@@ -1,4 +1,4 @@
-"""The first bytes on the recorder's port decide: a request for an export is answered over HTTP, all else is WebSocket."""
+"""The first bytes on the recorder's port decide: an export is answered over HTTP here, all else is WebSocket."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
