@@ -2,6 +2,7 @@
 #   make demo [HEADLESS=1]     servers with four demo cameras, and the Smart Client
 #   make test                  everything that is checked before a change is accepted
 #   make bench NAME=spine ARGS=--json
+#   make soak                  the endurance tests at full length: hours
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -11,11 +12,11 @@ STAMP  := $(VENV)/.installed-$(shell cat pyproject.toml | cksum | cut -d' ' -f1)
 CODE   := common server smartclient mgmtclient tests
 DEMO   ?= demo-data
 
-.PHONY: demo test bench lint format types imports docs docs-current clean install system-demo system-test
+.PHONY: demo test soak bench lint format types imports docs docs-current clean install system-demo system-test
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n '2,4s/^# *//p' Makefile
+	@sed -n '2,5s/^# *//p' Makefile
 	@echo "also: make lint, format, types, imports, docs, clean"
 
 $(STAMP):
@@ -42,6 +43,9 @@ test: system-test $(STAMP)
 	$(BIN)/lint-imports --no-logo
 	@$(MAKE) --no-print-directory docs-current
 	QT_QPA_PLATFORM=offscreen $(BIN)/pytest $(ARGS)
+
+soak: system-test $(STAMP)
+	VEDETTE_SOAK=1 QT_QPA_PLATFORM=offscreen $(BIN)/pytest -s --timeout 0 tests/soak $(ARGS)
 
 bench: $(STAMP)
 	@test -n "$(NAME)" || { echo "Which? make bench NAME=spine"; exit 2; }

@@ -6,7 +6,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from common.foundation.clock import UtcUs
@@ -51,6 +51,7 @@ def test_a_torn_tail_costs_the_torn_fragment_only(cut: int) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 7)), min_size=1, max_size=4))
+@example([(16, 3), (5004, 0)])
 @settings(max_examples=400, deadline=None)
 def test_flipped_bits_cost_the_fragments_they_are_in(flips: list[tuple[int, int]]) -> None:
     data, init, fragments = sound()

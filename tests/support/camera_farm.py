@@ -121,9 +121,9 @@ class Farm:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one client's RTSP requests (RFC 2326)."""
         try:
-            while request := await self._request(reader):
-                method, url, headers = request
-                writer.write(self._answer(method, url, headers))
+            while asked := await request(reader):
+                method, url, headers = asked
+                writer.write(answer(method, url, headers, self.sdp))
                 if method == "PLAY":
                     self.watch(writer)
                 if method == "TEARDOWN":
@@ -133,31 +133,35 @@ class Farm:
         finally:
             writer.close()
 
-    async def _request(self, reader: asyncio.StreamReader) -> tuple[str, str, dict[str, str]] | None:
-        while first := await reader.read(1):
-            if first == b"$":  # the client's RTCP
-                head = await reader.readexactly(3)
-                await reader.readexactly(int.from_bytes(head[1:], "big"))
-                continue
-            method, url, _ = (first + await reader.readline()).decode().split()
-            headers = {}
-            while line := (await reader.readline()).decode().strip():
-                name, _, value = line.partition(":")
-                headers[name.strip().lower()] = value.strip()
-            return method, url, headers
-        return None
 
-    def _answer(self, method: str, url: str, headers: dict[str, str]) -> bytes:
-        cseq = f"CSeq: {headers.get('cseq', '0')}\r\n"
-        if method == "SETUP" and "TCP" not in headers.get("transport", ""):
-            return f"RTSP/1.0 461 Unsupported Transport\r\n{cseq}\r\n".encode()
-        more, body = {
-            "OPTIONS": ("Public: DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER\r\n", b""),
-            "DESCRIBE": (f"Content-Base: {url}/\r\nContent-Type: application/sdp\r\n", self.sdp),
-            "SETUP": ("Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1;timeout=60\r\n", b""),
-        }.get(method, ("Session: 1\r\n", b""))
-        length = f"Content-Length: {len(body)}\r\n" if body else ""
-        return f"RTSP/1.0 200 OK\r\n{cseq}{more}{length}\r\n".encode() + body
+async def request(reader: asyncio.StreamReader) -> tuple[str, str, dict[str, str]] | None:
+    """Read the client's next request: method, URL and headers by lower-case name; None when it has left."""
+    while first := await reader.read(1):
+        if first == b"$":  # the client's RTCP
+            head = await reader.readexactly(3)
+            await reader.readexactly(int.from_bytes(head[1:], "big"))
+            continue
+        method, url, _ = (first + await reader.readline()).decode().split()
+        headers = {}
+        while line := (await reader.readline()).decode().strip():
+            name, _, value = line.partition(":")
+            headers[name.strip().lower()] = value.strip()
+        return method, url, headers
+    return None
+
+
+def answer(method: str, url: str, headers: dict[str, str], sdp: bytes) -> bytes:
+    """The response to a request: everything is granted, over TCP only."""
+    cseq = f"CSeq: {headers.get('cseq', '0')}\r\n"
+    if method == "SETUP" and "TCP" not in headers.get("transport", ""):
+        return f"RTSP/1.0 461 Unsupported Transport\r\n{cseq}\r\n".encode()
+    more, body = {
+        "OPTIONS": ("Public: DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER\r\n", b""),
+        "DESCRIBE": (f"Content-Base: {url}/\r\nContent-Type: application/sdp\r\n", sdp),
+        "SETUP": ("Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1;timeout=60\r\n", b""),
+    }.get(method, ("Session: 1\r\n", b""))
+    length = f"Content-Length: {len(body)}\r\n" if body else ""
+    return f"RTSP/1.0 200 OK\r\n{cseq}{more}{length}\r\n".encode() + body
 
 
 async def run(options: argparse.Namespace) -> None:

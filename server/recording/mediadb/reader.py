@@ -110,7 +110,7 @@ class MediaDatabaseReader:
         after = -(1 << 62)
         while start is None and (rows := self._index.after(key, after)):
             after = rows[0].start
-            start = rows[0].start if rows[0].state == SEALED else self._first(rows[0])
+            start = rows[0].start if rows[0].state == SEALED and not rows[0].gaps else self._first(rows[0])
         before = 1 << 62
         while end is None and (rows := self._index.at_or_before(key, before)):
             before = rows[0].start - 1
@@ -243,7 +243,7 @@ class MediaDatabaseReader:
         finally:
             os.close(fd)
         blob = self._index.table_blob(row.id) if row.state == SEALED else None
-        table = FragmentTable(init.config.timescale) if blob is None else unpack_table(blob)
+        table = FragmentTable(init.config.timescale, row.start) if blob is None else unpack_table(blob)
         origin = 0 if init.info is None else init.info.origin_ticks
         return _Segment(row, path, init.config, origin, init.size_bytes, table, init.size_bytes, threading.Lock())
 

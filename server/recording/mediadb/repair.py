@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.foundation.clock import UtcUs
 from common.foundation.errors import StorageError
 from common.media.mp4.boxes import Mp4Damaged
 from common.media.mp4.reader import InitSegment, read_init, scan_fragments
@@ -62,12 +63,16 @@ def scan_file(path: Path, key: TrackKey) -> ScannedFile:
         scan = scan_fragments(read, init.size_bytes, size, finished=True)
     finally:
         os.close(fd)
-    table = FragmentTable(init.config.timescale)
+    name = UtcUs(int(path.stem)) if path.stem.isdecimal() else None
+    table = FragmentTable(init.config.timescale, name)
     for fragment in scan.fragments:
         table.append(fragment)
     if not table.gops:
         raise Mp4Damaged("no keyframe in the file")
-    sealed = SealedSegment(key, table.start, table.end, table.gaps, size, pack_table(table))
+    # A segment is known by its file's name, also when its first fragments are damaged; the table says what is left.
+    start = table.start if name is None else name
+    gaps = table.gaps + (table.start != start)
+    sealed = SealedSegment(key, start, UtcUs(max(table.end, start + 1)), gaps, size, pack_table(table))
     origin = 0 if init.info is None else init.info.origin_ticks
     return ScannedFile(sealed, init, origin + (table.next_dts or 0), scan.skipped_bytes)
 
@@ -176,8 +181,6 @@ def _repair_file(found: SegmentPath, index: SegmentIndex, report: RepairReport) 
     report.skipped_bytes += scanned.skipped_bytes
     index.record_found([scanned.sealed])
     _link(found.path.parents[3], index, scanned)
-    if scanned.sealed.start != found.start:  # its first fragment was damaged: the row of its name is not true
-        index.remove([row.id for row in index.spans(found.key, found.start, found.start + 1)])
 
 
 def _link(root: Path, index: SegmentIndex, scanned: ScannedFile) -> None:

@@ -168,3 +168,48 @@ async def test_a_burst_at_the_end_of_a_run_does_not_reach_into_the_next(tmp_path
         assert gops[0].end == gops[1].start
         reindex(tmp_path, index)
     index.close()
+
+
+def _flip_wall_time(path: Path) -> None:
+    """Damage the first fragment's wall time: 2**12 s are added or taken."""
+    data = bytearray(path.read_bytes())
+    data[data.index(b"prft") + 12 + 2] ^= 0x10
+    path.write_bytes(data)
+
+
+async def test_a_file_whose_first_wall_time_is_damaged_stays_where_its_name_says(tmp_path: Path) -> None:
+    config, units = video_sample(frames=50, gop=25)
+    async with MediaDatabaseWriter(tmp_path, SystemClock(), replace(SETTINGS, segment_s=60), print) as writer:
+        track = writer.track(KEY)
+        track.configure(config)
+        for unit in units:
+            track.write(unit)
+    before = [(gop.start, gop.end) for gop in gops_of(tmp_path)]
+    (found,) = segments_on_disk(tmp_path)
+    _flip_wall_time(found.path)
+    index = SegmentIndex(tmp_path, writable=True)
+    reindex(tmp_path, index)
+    index.close()
+    assert [(gop.start, gop.end) for gop in gops_of(tmp_path)] == before
+
+
+async def test_a_file_that_lost_its_first_fragment_is_still_found(tmp_path: Path) -> None:
+    config, units = video_sample(frames=75, gop=25)
+    async with MediaDatabaseWriter(tmp_path, SystemClock(), replace(SETTINGS, segment_s=60), print) as writer:
+        track = writer.track(KEY)
+        track.configure(config)
+        for unit in units:
+            track.write(unit)
+    (found,) = segments_on_disk(tmp_path)
+    data = bytearray(found.path.read_bytes())
+    at = data.index(b"moof")
+    data[at : at + 4] = b"lost"
+    found.path.write_bytes(data)
+    index = SegmentIndex(tmp_path, writable=True)
+    reindex(tmp_path, index)
+    index.close()
+    assert [unit.data for gop in gops_of(tmp_path) for unit in gop.units] == [unit.data for unit in units[25:]]
+    reader = MediaDatabaseReader(tmp_path)
+    assert [span.start for span in reader.sequences(KEY, EVER)] == [units[25].utc_us]
+    assert reader.coverage(KEY) == Span(units[25].utc_us, reader.sequences(KEY, EVER)[0].end)
+    reader.close()

@@ -1,0 +1,216 @@
+"""Files torn, flipped, lost, misplaced and foreign: checking finds it, repair keeps every good fragment."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from common.foundation.clock import SystemClock, UtcUs
+from common.foundation.ids import DeviceId
+from common.media.access_unit import PRIMARY
+from common.media.mp4.reader import read_init, scan_fragments
+from server.recording.mediadb.contract import TrackKey
+from server.recording.mediadb.index import SegmentIndex
+from server.recording.mediadb.layout import INDEX, segments_on_disk
+from server.recording.mediadb.reader import MediaDatabaseReader
+from server.recording.mediadb.repair import repair_at_start
+from server.recording.mediadb.settings import WriterSettings
+from server.recording.mediadb.tools import check, rebuild
+from server.recording.mediadb.writer import MediaDatabaseWriter
+from tests.support.media_samples import video_sample
+from tests.support.soak import rounds
+
+KEYS = tuple(TrackKey(DeviceId(f"00000000-0000-4000-8000-00000000000{n}"), PRIMARY) for n in (1, 2))
+GOP = 5
+SETTINGS = WriterSettings(
+    segment_s=1, fragment_s=0.2, min_free_bytes=0, retain_minutes=10**9, cleaning_interval_s=3600, preallocate_bytes=0
+)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A fragment as it was written: the file it is in, where, and what it holds."""
+
+    file: str
+    start: int
+    end: int
+    units: tuple[bytes, ...]
+
+
+@cache
+def sound_storage() -> tuple[Path, tuple[Written, ...]]:
+    """A storage of two tracks with some segments each, made once, and every fragment in it."""
+    root = Path(tempfile.mkdtemp(prefix="vedette-sound-"))
+    config, units = video_sample(frames=80, gop=GOP)
+
+    async def record() -> None:
+        async with MediaDatabaseWriter(root, SystemClock(), SETTINGS, print) as writer:
+            for key in KEYS:
+                track = writer.track(key)
+                track.configure(config)
+                for unit in units:
+                    track.write(unit)
+                await track.close()
+
+    asyncio.run(record())
+    written = []
+    for found in segments_on_disk(root):
+        data = found.path.read_bytes()
+        reader = MediaDatabaseReader(root)
+
+        def read(offset: int, size: int, data: bytes = data) -> bytes:
+            return data[offset : offset + size]
+
+        init = read_init(read)
+        for fragment in scan_fragments(read, init.size_bytes, len(data), finished=True).fragments:
+            gop = reader.gop_at(found.key, fragment.utc_us)
+            assert gop is not None
+            held = tuple(unit.data for unit in gop.units)
+            name = str(found.path.relative_to(root))
+            written.append(Written(name, fragment.offset, fragment.end_offset, held))
+        reader.close()
+    return root, tuple(written)
+
+
+def teardown_module() -> None:
+    shutil.rmtree(sound_storage()[0])
+
+
+@contextmanager
+def copied() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="vedette-damaged-") as folder:
+        root = Path(folder) / "media"
+        shutil.copytree(sound_storage()[0], root)
+        yield root
+
+
+@dataclass(frozen=True)
+class Damage:
+    """What happens to one file: `place` and `size` are taken as fractions of 1,000,000 of it."""
+
+    what: str
+    file: int
+    place: int
+    size: int
+
+
+damages = st.lists(
+    st.builds(
+        Damage,
+        st.sampled_from(
+            ("cut", "flip", "zero", "remove", "insert", "append", "foreign", "misplaced", "index", "noise")
+        ),
+        st.integers(0, 100),
+        st.integers(0, 999_999),
+        st.integers(1, 999_999),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def inflict(root: Path, damage: Damage) -> tuple[str, int, int] | None:
+    """Do it; return the file and the stretch of it whose fragments may be lost."""
+    files = sorted({each.file for each in sound_storage()[1]})
+    name = files[damage.file % len(files)]
+    path = root / name
+    if damage.what == "index":
+        index = root / INDEX
+        if damage.place % 2:
+            index.unlink(missing_ok=True)
+        elif index.exists():
+            data = bytearray(index.read_bytes())
+            at = damage.place * len(data) // 1_000_000
+            data[at : at + 64] = b"\xaa" * len(data[at : at + 64])
+            index.write_bytes(data)
+        return None
+    if damage.what == "foreign":
+        foreign = path.with_name(f"{damage.size}.mp4" if damage.place % 2 else "notes.txt")
+        foreign.write_bytes(b"this is not a recording" * (damage.size % 50))
+        return None
+    if not path.exists():
+        return None
+    if damage.what == "misplaced":
+        shutil.copy(path, root / f"{damage.size}.mp4")
+        return None
+    data = bytearray(path.read_bytes())
+    if not data:
+        return None
+    at = damage.place * len(data) // 1_000_000
+    length = 1 + damage.size * (len(data) - at - 1) // 1_000_000
+    match damage.what:
+        case "cut":
+            del data[at:]
+            hit = (name, at, 1 << 62)
+        case "flip":
+            data[at] ^= 1 << damage.size % 8
+            hit = (name, at, at + 1)
+        case "zero":
+            data[at : at + length] = bytes(length)
+            hit = (name, at, at + length)
+        case "remove":
+            path.unlink()
+            return name, 0, 1 << 62
+        case "insert":  # everything behind is still whole, but no longer where it was
+            data[at:at] = b"\x00prftmoof" * (damage.size % 20 + 1)
+            hit = (name, at, 1 << 62)
+        case "append":
+            data += b"\x00\x00\x01\x00moof" * (damage.size % 20 + 1)
+            hit = (name, len(data), len(data))
+        case _:
+            data[at : at + length] = bytes((damage.size + n) * 167 % 256 for n in range(length))
+            hit = (name, at, at + length)
+    path.write_bytes(data)
+    return hit
+
+
+def everything(root: Path) -> set[bytes]:
+    """All that can be played. Neither order nor the end of it may ever go wrong."""
+    reader = MediaDatabaseReader(root)
+    found: set[bytes] = set()
+    for key in KEYS:
+        gop = reader.gop_after(key, UtcUs(0))
+        while gop is not None:
+            assert gop.start < gop.end
+            found.update(unit.data for unit in gop.units)
+            following = reader.gop_after(key, gop.start)
+            assert following is None or following.start > gop.start
+            gop = following
+    reader.close()
+    return found
+
+
+@given(damages)
+@settings(max_examples=rounds(60, 10_000), deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+def test_repair_keeps_every_good_fragment(inflicted: list[Damage]) -> None:
+    _, written = sound_storage()
+    with copied() as root:
+        hits = [hit for damage in inflicted if (hit := inflict(root, damage)) is not None]
+        if {damage.what for damage in inflicted} & {"index"}:
+            index = SegmentIndex(root, writable=True)
+            repair_at_start(root, index)
+            index.close()
+        report = rebuild(root)
+        playable = everything(root)
+        for fragment in written:
+            struck = any(
+                name == fragment.file and (begin < 1500 or (begin < fragment.end and fragment.start < end))
+                for name, begin, end in hits
+            )
+            if not struck:
+                assert set(fragment.units) <= playable, (fragment.file, fragment.start, hits)
+        assert playable <= {unit for fragment in written for unit in fragment.units} or any(
+            damage.what in ("flip", "zero", "noise", "insert") for damage in inflicted
+        )
+        again = check(root)
+        assert not again["index_faults"]
+        assert not again["differing"]
+        assert not again["missing"]
+        assert len(again["damaged"]) == len(report["damaged"])  # type: ignore[arg-type]
