@@ -39,6 +39,9 @@ async def serve(started: Daemon) -> None:
             playback_threads=settings.playback_threads,
             viewers=settings.viewers,
             seal_s=settings.seal_s,
+            exports=settings.exports_dir,
+            exports_at_once=settings.exports_at_once,
+            exports_kept_days=settings.exports_kept_days,
         )
         async with running_gateway(plan, feed, reader, clock) as running:
             started.ready(

@@ -21,6 +21,7 @@ from server.recording.api.media_server import Limits, MediaServer, media_server
 from server.recording.api.probing import ProcessProber
 from server.recording.api.services import RecorderServices
 from server.recording.engines import Engine, EngineCommand, EngineHost, running_engines
+from server.recording.exporting.jobs import ExportJobs, ExportPlan
 from server.recording.ledger.proof import RecordingProof
 from server.recording.mediadb.contract import MediaReader
 from server.recording.playback.reading import recordings_pool
@@ -51,6 +52,14 @@ class GatewayPlan:
     viewers: int = 500
     seal_s: float = 15.0
     engine_module: str = "server.recording.engine"
+    exports: Path | None = None  # folder; None: below `data`
+    exports_at_once: int = 1
+    exports_kept_days: float = 7.0
+
+    def export_plan(self) -> ExportPlan:
+        """Where exports go, and how many are worked on at a time."""
+        folder = self.exports or self.data / "recording" / "exports"
+        return ExportPlan(self.data, self.recordings, folder, self.exports_at_once, self.exports_kept_days * 86_400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +103,10 @@ class Conductor:
     configuration: RecorderConfiguration | None = None
     configured: asyncio.Event = field(default_factory=asyncio.Event)
     applied: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def recorder_name(self) -> str:
+        """What the recorder is called now."""
+        return "" if self.configuration is None else self.configuration.name
 
     def apply(self, configuration: RecorderConfiguration) -> None:
         """Have everything follow this configuration from now on."""
@@ -166,6 +179,8 @@ async def running_gateway(
             await conductor.configured.wait()
             configuration = conductor.configuration
             assert configuration is not None
+            exports = ExportJobs(plan.export_plan(), configuration.recorder, conductor.recorder_name, clock)
+            running.append(tasks.create_task(exports.run(), name="exports"))
             services = RecorderServices(
                 configuration.recorder,
                 configuration.name,
@@ -175,6 +190,7 @@ async def running_gateway(
                 recordings,
                 ProcessProber(),
                 conductor,
+                exports,
                 clock,
             )
             try:

@@ -17,10 +17,12 @@ from common.net.tokens import Principal
 from common.protocols.media_channel.messages import Probe, Probed, ServerMessage
 from common.protocols.media_channel.records import MediaRecord, RecordKind
 from server.recording.api.devices import DeviceDirectory
+from server.recording.api.exports import ExportService
 from server.recording.api.listening import bound_socket
 from server.recording.api.media_server import Limits, MediaServer, media_server
 from server.recording.api.services import RecorderServices
 from server.recording.drivers.contract import DeviceTrack
+from server.recording.exporting.jobs import ExportJobs, ExportPlan
 from server.recording.ingest.bus import AccessUnitBus, DeviceState
 from server.recording.ledger.proof import RecordingProof
 from server.recording.mediadb.contract import Gop, Span, TrackKey
@@ -177,9 +179,17 @@ def hardware(number: int = 1, **changes: object) -> RecordedHardware:
     return RecordedHardware.model_validate(values | changes)
 
 
+def idle_exports(folder: Path, clock: SystemClock) -> ExportJobs:
+    """Export jobs that nobody works off, of a recorder without recordings."""
+    return ExportJobs(ExportPlan(folder, folder / "recordings", folder / "exports"), "recorder", str, clock)
+
+
 @asynccontextmanager
 async def recorder_rig(
-    socket_dir: Path, limits: Limits | None = None, second_stream: bool = False
+    socket_dir: Path,
+    limits: Limits | None = None,
+    second_stream: bool = False,
+    exports: ExportService | None = None,
 ) -> AsyncIterator[Rig]:
     """One recorder with two cameras on one engine's relay, all in this process, on a free port without TLS."""
     clock, bus, reader, manual = SystemClock(), AccessUnitBus(), ListReader(), Manual()
@@ -204,6 +214,7 @@ async def recorder_rig(
             recordings,
             NoProber(),
             manual,
+            exports or idle_exports(socket_dir, clock),
             clock,
         )
         async with media_server(services, bound_socket("127.0.0.1", 0), None, limits or Limits()) as server:

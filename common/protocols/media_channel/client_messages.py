@@ -8,6 +8,7 @@ from common.foundation.clock import UtcUs
 from common.foundation.ids import DeviceId
 from common.media.access_unit import PRIMARY, TrackName
 from common.protocols.media_channel import fields
+from common.protocols.media_channel.export_messages import ExportControl, ExportCreate, ExportList
 from common.protocols.media_channel.fields import wire
 
 MOST_SEQUENCES = 10_000
@@ -192,4 +193,7 @@ ClientMessage = (
     | TimelineQuery
     | Probe
     | Record
+    | ExportCreate
+    | ExportList
+    | ExportControl
 )

@@ -28,6 +28,13 @@ from common.protocols.media_channel.client_messages import (
     TimelineQuery,
     Unsubscribe,
 )
+from common.protocols.media_channel.export_messages import (
+    ExportControl,
+    ExportCreate,
+    ExportEstimated,
+    ExportList,
+    Exports,
+)
 from common.protocols.media_channel.server_messages import (
     Done,
     Dropped,
@@ -55,6 +62,11 @@ __all__ = [
     "Dropped",
     "Edge",
     "Error",
+    "ExportControl",
+    "ExportCreate",
+    "ExportEstimated",
+    "ExportList",
+    "Exports",
     "Gap",
     "Gaps",
     "GapsQuery",

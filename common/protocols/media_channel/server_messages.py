@@ -14,6 +14,7 @@ from common.protocols.media_channel.client_messages import (
     MOST_TIMELINE_BUCKETS,
     MOST_TIMELINE_DEVICES,
 )
+from common.protocols.media_channel.export_messages import ExportEstimated, Exports
 from common.protocols.media_channel.fields import wire
 
 
@@ -249,4 +250,19 @@ class Error:
     id: int | None = wire(fields.or_null(fields.u32), default=None)
 
 
-ServerMessage = Hello | Subscribed | State | Gap | Edge | Dropped | Sequences | Gaps | Timeline | Probed | Done | Error
+ServerMessage = (
+    Hello
+    | Subscribed
+    | State
+    | Gap
+    | Edge
+    | Dropped
+    | Sequences
+    | Gaps
+    | Timeline
+    | Probed
+    | Done
+    | Error
+    | Exports
+    | ExportEstimated
+)

@@ -15,6 +15,9 @@ from common.protocols.media_channel.messages import (
     Authenticate,
     ClientMessage,
     Done,
+    ExportControl,
+    ExportCreate,
+    ExportList,
     GapsQuery,
     Hello,
     Probe,
@@ -29,6 +32,7 @@ from common.protocols.media_channel.messages import (
 )
 from server.recording.api.answers import request_error
 from server.recording.api.devices import NoSuchTrack
+from server.recording.api.exports import answer_export
 from server.recording.api.proof import gaps, timeline
 from server.recording.api.sender import Sender
 from server.recording.api.services import RecorderServices
@@ -127,6 +131,8 @@ class ViewerSession:
             await self._start(tasks, message.id, lambda: self._probe(message))
         elif isinstance(message, Record):
             await self._start(tasks, message.id, lambda: self._record(message))
+        elif isinstance(message, (ExportCreate, ExportList, ExportControl)):
+            await self._start(tasks, message.id, lambda: self._export(message))
         else:
             subscriptions.steer(message)
 
@@ -164,6 +170,9 @@ class ViewerSession:
             raise NoSuchTrack(f"no device {request.device}", track="", device=request.device)
         await self._services.manual.set_manual(request.device, request.on)
         return Done(request.id)
+
+    async def _export(self, message: ExportCreate | ExportList | ExportControl) -> ServerMessage:
+        return await answer_export(message, self._services.exports, self._services.devices, self._principal)
 
     @property
     def _is_administrator(self) -> bool:

@@ -14,6 +14,7 @@ from common.media.access_unit import AccessUnit, CodecConfig
 from common.media.mp4.boxes import Mp4Damaged
 from common.media.mp4.reader import read_init, read_units, scan_fragments
 from server.recording.mediadb.contract import Gop, Span, TrackKey
+from server.recording.mediadb.extents import Extent, places
 from server.recording.mediadb.fragments import FragmentTable, unpack_table
 from server.recording.mediadb.index import SEALED, SegmentIndex, SegmentRow
 from server.recording.mediadb.layout import segment_path
@@ -34,6 +35,7 @@ class _Segment:
     path: Path
     config: CodecConfig
     origin_ticks: int
+    init_bytes: int
     table: FragmentTable
     scanned: int
     lock: threading.Lock
@@ -158,6 +160,23 @@ class MediaDatabaseReader:
         segment = self._segment(row)
         return None if segment is None else segment.table.end
 
+    def extents(self, key: TrackKey, span: Span) -> Sequence[Extent] | None:
+        """Implements ExtentReader."""
+        if not self._index.exists or span.end <= span.start:
+            return ()
+        rows = [*self._index.at_or_before(key, span.start), *self._index.spans(key, span.start + 1, span.end)]
+        found: list[Extent] = []
+        for number, row in enumerate(rows):
+            segment = self._segment(row)
+            if segment is None:
+                continue
+            with segment.lock:
+                fragments = places(segment.table, span, rows[number + 1].start if number + 1 < len(rows) else None)
+            if fragments:
+                init_bytes = segment.init_bytes
+                found.append(Extent(segment.path, segment.config, segment.origin_ticks, init_bytes, fragments))
+        return found
+
     def gop_at(self, key: TrackKey, at: UtcUs) -> Gop | None:
         return self._gop_until(key, at)
 
@@ -261,7 +280,7 @@ class MediaDatabaseReader:
         blob = self._index.table_blob(row.id) if row.state == SEALED else None
         table = FragmentTable(init.config.timescale, row.start) if blob is None else unpack_table(blob)
         origin = 0 if init.info is None else init.info.origin_ticks
-        return _Segment(row, path, init.config, origin, table, init.size_bytes, threading.Lock())
+        return _Segment(row, path, init.config, origin, init.size_bytes, table, init.size_bytes, threading.Lock())
 
     def _skip(self, what: str, error: OSError | Mp4Damaged) -> None:
         self.skipped += 1

@@ -52,6 +52,13 @@ BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     "tracks": st.lists(st.builds(TimelineTrack, NAMES, st.binary(), st.binary()), max_size=3).map(tuple),
     "spans": st.lists(st.tuples(TIMES, TIMES), max_size=5).map(tuple),
     "video": st.none() | st.builds(ProbedVideo, NAMES, U32, U32, st.floats(0, 1000)),
+    "request": st.dictionaries(TEXT, TEXT | U32, max_size=3),
+    "jobs": st.lists(st.dictionaries(TEXT, TEXT | U32, max_size=3), max_size=3).map(tuple),
+    "estimate": st.booleans(),
+    "action": st.sampled_from(["pause", "resume", "cancel", "remove"]),
+    "media_bytes": TIMES,
+    "needed_bytes": TIMES,
+    "free_bytes": TIMES,
     "audio": st.none() | st.builds(ProbedAudio, NAMES, U32, U32),
 }
 BY_TYPE: dict[str, st.SearchStrategy[Any]] = {"int": U32, "int | None": st.none() | U32, "str": TEXT}
