@@ -1,9 +1,9 @@
 """An engine: one process that reads cameras, records them and serves their live pictures to the gateway.
 
 `python -m server.recording.engine --root DIR --socket PATH --data DIR`. Each line of standard input is a whole
-assignment as JSON: `{"hardware": [RecordedHardware...], "retain_minutes": ..., "manual": [device ids]}`; the difference
-to the one before is applied. Standard output is JSON lines of events. The end of the input, or SIGTERM, ends the engine
-once its open segments are sealed.
+assignment as JSON: `{"hardware": [RecordedHardware...], "storages": [RecordedStorage...], "retain_minutes": ...,
+"manual": [device ids]}`; the difference to the one before is applied. Standard output is JSON lines of events. The end
+of the input, or SIGTERM, ends the engine once its open segments are sealed.
 """
 
 import argparse
@@ -16,20 +16,18 @@ from pathlib import Path
 import uvloop
 from pydantic import ValidationError
 
-from common.foundation.clock import Clock, SystemClock
+from common.foundation.clock import SystemClock
 from common.foundation.logs import logging_to
 from server.recording.drivers.opening import driver_for
 from server.recording.engine.events import EventWriter, StateEvents, keep_saying_alive
 from server.recording.engine.hardware import Assignment, Engine
 from server.recording.ingest.bus import AccessUnitBus
-from server.recording.mediadb.reader import MediaDatabaseReader
 from server.recording.mediadb.settings import WriterSettings
-from server.recording.mediadb.storages import known_storage, remember_storage
-from server.recording.mediadb.writer import MediaDatabaseWriter
 from server.recording.relay.engine_side import serve_relay
+from server.recording.storages.reading import StoragesReader
+from server.recording.storages.writers import StorageWriters
 
 _MOST_LINE_BYTES = 16 << 20
-_REMEMBER_S = 1.0
 
 
 async def _standard_input() -> asyncio.StreamReader:
@@ -59,13 +57,6 @@ async def _follow(engine: Engine, events: EventWriter) -> None:
         events.event("assigned", hardware=len(wanted.hardware))
 
 
-async def _remember(writer: MediaDatabaseWriter, data: Path, clock: Clock) -> None:
-    """Once the storage was seen, note its id, so that an unmounted disk is recognised after a restart."""
-    while writer.storage_id is None:
-        await clock.sleep(_REMEMBER_S)
-    await asyncio.to_thread(remember_storage, data, writer.root, writer.storage_id)
-
-
 async def run(arguments: argparse.Namespace, root: Path, data: Path, events: EventWriter) -> None:
     """Run until standard input ends or SIGTERM comes."""
     clock, bus = SystemClock(), AccessUnitBus()
@@ -75,24 +66,23 @@ async def run(arguments: argparse.Namespace, root: Path, data: Path, events: Eve
         sync_interval_s=arguments.sync_s,
         writer_threads=arguments.writer_threads,
         min_free_bytes=arguments.min_free_mb << 20,
-        expected_storage_id=known_storage(data, root),
     )
     bus.subscribe(StateEvents(events))
-    reader = MediaDatabaseReader(root)
+    reader = StoragesReader(root)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
         async with (
-            MediaDatabaseWriter(root, clock, settings, events.storage) as writer,
+            StorageWriters(root, data, clock, settings, events.storage) as storages,
             serve_relay(Path(arguments.socket), bus),
             asyncio.TaskGroup() as tasks,
         ):
-            engine = Engine(writer, reader, bus, clock, tasks, drivers=driver_for)
+            engine = Engine(storages, reader, bus, clock, tasks, drivers=driver_for)
             background = [
                 tasks.create_task(keep_saying_alive(events, clock), name="alive"),
-                tasks.create_task(_remember(writer, data, clock), name="remember storage"),
+                tasks.create_task(storages.run(), name="storages"),
                 tasks.create_task(stop.wait(), name="stop"),
             ]
             follow = tasks.create_task(_follow(engine, events), name="assignments")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from common.api.recorder_configuration import RecordedDevice, RecordedHardware
+from common.api.recorder_configuration import RecordedDevice, RecordedHardware, RecordedStorage
 from common.foundation.catalog import text
 from common.foundation.clock import Clock
 from common.foundation.errors import StorageError
@@ -18,8 +18,8 @@ from server.recording.ingest.bus import AccessUnitBus, DeviceState
 from server.recording.ingest.recording import TrackRecorder
 from server.recording.ingest.session import DeviceFeed, DriverFor, keep_recording
 from server.recording.mediadb.contract import TrackKey
-from server.recording.mediadb.reader import MediaDatabaseReader
-from server.recording.mediadb.writer import MediaDatabaseWriter
+from server.recording.storages.reading import StoragesReader
+from server.recording.storages.writers import StorageWriters
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ class Assignment(BaseModel):
 
     hardware: tuple[RecordedHardware, ...] = ()
     retain_minutes: int = 10_080
+    storages: tuple[RecordedStorage, ...] = ()  # none: the recorder's own folder, with `retain_minutes`
     manual: frozenset[DeviceId] = frozenset()
 
 
@@ -48,15 +49,15 @@ class Engine:
 
     def __init__(
         self,
-        writer: MediaDatabaseWriter,
-        reader: MediaDatabaseReader,
+        storages: StorageWriters,
+        reader: StoragesReader,
         bus: AccessUnitBus,
         clock: Clock,
         tasks: asyncio.TaskGroup,
         *,
         drivers: DriverFor,
     ) -> None:
-        self._writer = writer
+        self._storages = storages
         self._reader = reader
         self._bus = bus
         self._clock = clock
@@ -67,7 +68,9 @@ class Engine:
 
     async def apply(self, wanted: Assignment) -> None:
         """Bring what runs in step with `wanted`; returns when what was removed has sealed its files."""
-        self._writer.set_retention(wanted.retain_minutes)
+        await self._storages.apply(wanted.storages, wanted.retain_minutes)
+        self._storages.assign({d.id: d.storage for item in wanted.hardware for d in _devices(item)})
+        self._reader.follow(wanted.storages)
         self._manual = wanted.manual
         enabled = {item.id: item for item in wanted.hardware if item.enabled and item.camera.enabled}
         gone = [item for item in self._running if item not in enabled]
@@ -118,7 +121,7 @@ class Engine:
                 return None
             running = self._running.get(hardware.id)
             now = recorded if running is None else self._is_recorded(running.hardware)
-            return TrackRecorder(self._writer.track(key), buffers[key.device], recording=now(key.device))
+            return TrackRecorder(self._storages.track(key), buffers[key.device], recording=now(key.device))
 
         address = DeviceAddress(
             name=hardware.name,
@@ -148,7 +151,7 @@ class Engine:
         with contextlib.suppress(asyncio.CancelledError):
             await running.task
         for device in _devices(running.hardware):
-            await self._writer.track(TrackKey(device.id, PRIMARY)).close()
+            await self._storages.close_track(TrackKey(device.id, PRIMARY))
         if for_good:
             self._publish_stopped(running.hardware)
             for device in _devices(running.hardware):
@@ -192,4 +195,4 @@ def _connection(hardware: RecordedHardware) -> RecordedHardware:
 
 
 def _identity(device: RecordedDevice) -> RecordedDevice:
-    return device.model_copy(update={"name": "", "recording_enabled": True})
+    return device.model_copy(update={"name": "", "recording_enabled": True, "storage": ""})

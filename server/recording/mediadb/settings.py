@@ -18,6 +18,7 @@ class WriterSettings:
     retain_minutes: int = 10_080
     min_free_bytes: int = 5 << 30  # below it the oldest recordings go
     keep_newest_minutes: int = 60  # which free space never claims
+    reserve_bytes: int = 250 << 20  # kept free: below it writing stops until space returns
     cleaning_interval_s: float = 60.0
     cleaning_batch: int = 200  # most segments deleted in one round
     expected_storage_id: str | None = None  # refuse a root that is not this storage (an unmounted disk)

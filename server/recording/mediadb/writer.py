@@ -1,8 +1,10 @@
 """The writing side of a storage: bounded threads beside the event loop that own the files being written."""
 
 import asyncio
+import contextlib
 import errno
 import logging
+import os
 import queue
 import threading
 import time
@@ -16,7 +18,7 @@ from typing import Self
 from common.foundation.clock import US_PER_S, Clock, UtcUs
 from common.foundation.errors import StorageError
 from server.recording.mediadb.cleaning import Cleaner
-from server.recording.mediadb.contract import TrackKey, TrackWriter
+from server.recording.mediadb.contract import TrackKey
 from server.recording.mediadb.events import IndexFailed, OnEvent, StorageEvent, StorageFailed, StorageRecovered
 from server.recording.mediadb.index import SealedSegment, SegmentIndex, ended_by
 from server.recording.mediadb.layout import MARKER, StorageNotMounted, prepare_root
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 _TICK_S = 0.25  # how often a thread looks for files to sync
 _MOST_INDEX_BACKLOG = 10_000
 _MOST_NAMES = 16
+_TRIAL_BYTES = 1 << 20
 _SMALL_PREALLOCATION_BYTES = 256 << 10  # sound needs little
 
 
@@ -106,6 +109,24 @@ class _Storage:
         if over:
             log.warning("storage works again", extra={"path": str(self.root), "lost_units": lost})
             self.tell(StorageRecovered(str(self.root), lost))
+
+    def tried(self) -> bool:
+        """Write something and force it to disk; False when that fails."""
+        trial = self.root / f".trial-{os.getpid()}"
+        try:
+            self.prepare()
+            with trial.open("wb") as file:
+                file.write(bytes(_TRIAL_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            trial.unlink()
+        except (OSError, StorageError) as error:
+            log.debug("storage tried in vain", extra={"path": str(self.root), "reason": str(error)})
+            with contextlib.suppress(OSError):
+                trial.unlink(missing_ok=True)
+            return False
+        self.worked()
+        return True
 
     def record(self, sealed: SealedSegment | None, opened: tuple[TrackKey, UtcUs] | None) -> None:
         """Update the index; what it does not take now is offered again with the next update."""
@@ -317,7 +338,7 @@ class MediaDatabaseWriter:
         self._cleaner.stop()
         self._storage.index.close()
 
-    def track(self, key: TrackKey) -> TrackWriter:
+    def track(self, key: TrackKey) -> QueuedTrackWriter:
         """Return the writer of a track; the same one until it is closed."""
         known = self._tracks.get(key)
         if known is None:
@@ -337,6 +358,10 @@ class MediaDatabaseWriter:
     def queued_bytes(self) -> int:
         """What waits for the disk."""
         return self._storage.queued_bytes
+
+    def works(self) -> bool:
+        """Try whether the storage can be written to again: it is there, keeps up, and has room. Blocking."""
+        return self.queued_bytes * 4 <= self.settings.queue_bytes and self._storage.tried()
 
     @property
     def cleaner(self) -> Cleaner:
