@@ -58,6 +58,9 @@ def _engine_options(settings: RecordingSettings) -> tuple[str, ...]:
         *("--segment-mb", str(settings.segment_mb)),
         *("--sync-s", str(settings.sync_s)),
         *("--writer-threads", str(settings.disk_threads)),
+        *("--min-free-mb", str(settings.low_free_mb)),
+        *("--short-free-mb", str(settings.short_free_mb)),
+        *("--reserve-mb", str(settings.reserve_mb)),
     )
 
 

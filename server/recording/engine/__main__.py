@@ -66,6 +66,8 @@ async def run(arguments: argparse.Namespace, root: Path, data: Path, events: Eve
         sync_interval_s=arguments.sync_s,
         writer_threads=arguments.writer_threads,
         min_free_bytes=arguments.min_free_mb << 20,
+        short_free_bytes=arguments.short_free_mb << 20,
+        reserve_bytes=arguments.reserve_mb << 20,
     )
     bus.subscribe(StateEvents(events))
     reader = StoragesReader(root)
@@ -106,7 +108,9 @@ def main() -> int:
     parser.add_argument("--segment-mb", type=int, default=64, help="size of a recording file in MiB")
     parser.add_argument("--sync-s", type=float, default=5.0, help="seconds between forcing recordings to disk")
     parser.add_argument("--writer-threads", type=int, default=2)
-    parser.add_argument("--min-free-mb", type=int, default=5 << 10, help="free space kept by deleting the oldest")
+    parser.add_argument("--min-free-mb", type=int, default=5 << 10, help="free space kept by archiving or deleting")
+    parser.add_argument("--short-free-mb", type=int, default=1 << 10, help="free space kept by deleting at any rate")
+    parser.add_argument("--reserve-mb", type=int, default=250, help="free space that is never written to")
     arguments = parser.parse_args()
     with logging_to("recording-engine", None):
         uvloop.run(run(arguments, Path(arguments.root).absolute(), Path(arguments.data), EventWriter()))

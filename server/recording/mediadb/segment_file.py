@@ -75,6 +75,10 @@ class SegmentFile:
     def empty(self) -> bool:
         return not self.table.starts
 
+    def allocate_no_more(self) -> None:
+        """The disk is nearly full: take what is written, and nothing ahead."""
+        self._preallocate_bytes = 0
+
     def append(self, fragment: PendingFragment) -> None:
         """Write a fragment and hand it to the system."""
         units = fragment.units

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.api.recorder_configuration import RecordedArchive, RecordedStorage
+from server.recording.mediadb.settings import Limits
 
 DEFAULT_ID = "default"
 
@@ -22,6 +23,11 @@ def storage_root(storage: RecordedStorage, recordings: Path) -> Path:
 def deletion_minutes(storage: RecordedStorage) -> int:
     """The age at which a storage lets go of a recording for good: the longest retention of any stage."""
     return max((storage.retain_minutes, *(archive.retain_minutes for archive in storage.archives)))
+
+
+def limits_of(storage: RecordedStorage) -> Limits:
+    """What the recording database of a storage keeps."""
+    return Limits(deletion_minutes(storage), storage.max_size_mb << 20, bool(storage.archives))
 
 
 def without_archive_secrets(storage: RecordedStorage) -> RecordedStorage:

@@ -15,11 +15,12 @@ from common.foundation.errors import StorageError
 from common.foundation.ids import DeviceId
 from server.recording.mediadb.contract import TrackKey
 from server.recording.mediadb.events import Overflow, StorageEvent, StorageFailed, StorageRecovered
+from server.recording.mediadb.locks import LockBook
 from server.recording.mediadb.settings import WriterSettings
 from server.recording.mediadb.storages import known_storage, remember_storage
 from server.recording.mediadb.writer import MediaDatabaseWriter
 from server.recording.storages.events import OnAnyEvent, SpillBegan, SpillEnded
-from server.recording.storages.places import deletion_minutes, storage_root, storages_or_default
+from server.recording.storages.places import limits_of, storage_root, storages_or_default
 from server.recording.storages.routing import RoutedTrackWriter
 from server.recording.storages.spilling import Health
 
@@ -85,7 +86,7 @@ class StorageWriters:
                 self._open[storage.id] = await self._opened(storage, roots[storage.id])
             else:
                 opened.storage = storage
-                opened.writer.set_retention(deletion_minutes(storage))
+                opened.writer.set_limits(limits_of(storage))
         self._default = wanted[0].id
         self._route(self._tracks)
 
@@ -135,11 +136,14 @@ class StorageWriters:
         for before in [each for each in self._retired if each.root == root]:
             self._retired.remove(before)
             before.storage, before.retired = storage, False
-            before.writer.set_retention(deletion_minutes(storage))
+            before.writer.set_limits(limits_of(storage))
             return before
+        limits = limits_of(storage)
         settings = replace(
             self._settings,
-            retain_minutes=deletion_minutes(storage),
+            retain_minutes=limits.retain_minutes,
+            most_bytes=limits.most_bytes,
+            archived=limits.archived,
             expected_storage_id=await asyncio.to_thread(known_storage, self._data, root),
         )
         loop = asyncio.get_running_loop()
@@ -148,7 +152,8 @@ class StorageWriters:
             self._on_event(event)
             loop.call_soon_threadsafe(self._heard, made, event)
 
-        writer = MediaDatabaseWriter(root, self._clock, settings, tell)
+        locks = LockBook((self._data, root), self._clock.now_us)
+        writer = MediaDatabaseWriter(root, self._clock, settings, tell, locks)
         opened = AsyncExitStack()
         made = _Open(storage, root, writer, opened, Health(self._clock))
         await opened.enter_async_context(writer)
