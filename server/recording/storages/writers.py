@@ -41,6 +41,13 @@ class _Open:
     remembered: bool = False
     retired: bool = False
     spilled_to: "_Open | None" = None
+    closing: "asyncio.Future[None] | None" = None
+
+    async def close(self) -> None:
+        """Seal everything. Whoever waits for it may be cancelled: the closing goes on, and can be waited for again."""
+        if self.closing is None:
+            self.closing = asyncio.ensure_future(self.opened.aclose())
+        await asyncio.shield(self.closing)
 
 
 class StorageWriters:
@@ -71,7 +78,7 @@ class StorageWriters:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         everything = (*self._open.values(), *self._retired)
-        await asyncio.gather(*(each.opened.aclose() for each in everything))
+        await asyncio.gather(*(each.close() for each in everything))
 
     async def apply(self, storages: Sequence[RecordedStorage], retain_minutes: int) -> None:
         """Have these storages from now on; with none, the recorder's own folder with that retention."""
@@ -125,8 +132,8 @@ class StorageWriters:
                 await self._watch(each)
             for each in list(self._retired):
                 if not self._written_to(each):
+                    await each.close()
                     self._retired.remove(each)
-                    await each.opened.aclose()
             await self._clock.sleep(TICK_S)
 
     # opening and closing
@@ -134,6 +141,9 @@ class StorageWriters:
     async def _opened(self, storage: RecordedStorage, root: Path) -> _Open:
         # A folder that was just retired and comes back must not have two writers of one process at a time.
         for before in [each for each in self._retired if each.root == root]:
+            if before.closing is not None:
+                await before.close()
+                continue
             self._retired.remove(before)
             before.storage, before.retired = storage, False
             before.writer.set_limits(limits_of(storage))
