@@ -22,6 +22,8 @@ from server.recording.mediadb.events import (
 from server.recording.storages.events import AnyStorageEvent, SpillBegan, SpillEnded
 
 ALIVE_EVERY_S = 2.0
+STOP_LINE = b'"stop"\n'
+"""Last line of an engine's input when it is stopped on purpose."""
 
 
 class EventWriter:
