@@ -147,8 +147,9 @@ class Engine:
     async def _stop(self, process: asyncio.subprocess.Process) -> None:
         """End the process: by closing its input, and if that does not help in time, by force."""
         assert process.stdin is not None
-        with contextlib.suppress(ConnectionError):
-            process.stdin.write(STOP_LINE)  # else the recording ledger calls it a failure
+        if not process.stdin.is_closing():  # it died by itself
+            with contextlib.suppress(ConnectionError):
+                process.stdin.write(STOP_LINE)  # else the recording ledger calls it a failure
         process.stdin.close()
         for wait_s, force in ((self._command.seal_s + 2.0, process.terminate), (2.0, process.kill)):
             try:
