@@ -11,8 +11,8 @@ from server.recording.api.listening import bound_socket
 from server.recording.configuration.enrolment import joined, own_hosts
 from server.recording.configuration.feed import ConfigurationFeed
 from server.recording.gateway import GatewayPlan, running_gateway
-from server.recording.mediadb.reader import MediaDatabaseReader
 from server.recording.settings import RecordingSettings
+from server.recording.storages.reading import StoragesReader
 from server.runtime.daemon import Daemon, run_daemon
 
 
@@ -24,7 +24,7 @@ async def serve(started: Daemon) -> None:
     # Bound before joining: management is told the port, which may be any free one.
     with (
         bound_socket(settings.listen, settings.media_port) as listener,
-        closing(MediaDatabaseReader(recordings)) as reader,
+        closing(StoragesReader(recordings)) as reader,
     ):
         port = listener.getsockname()[1]
         identity = await joined(settings, started.data, port, clock)
@@ -61,6 +61,9 @@ def _engine_options(settings: RecordingSettings) -> tuple[str, ...]:
         *("--segment-mb", str(settings.segment_mb)),
         *("--sync-s", str(settings.sync_s)),
         *("--writer-threads", str(settings.disk_threads)),
+        *("--min-free-mb", str(settings.low_free_mb)),
+        *("--short-free-mb", str(settings.short_free_mb)),
+        *("--reserve-mb", str(settings.reserve_mb)),
     )
 
 

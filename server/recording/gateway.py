@@ -27,6 +27,7 @@ from server.recording.mediadb.contract import MediaReader
 from server.recording.playback.reading import recordings_pool
 from server.recording.relay.upstream import EngineLink, LiveRelay
 from server.recording.remembered import Remembered
+from server.recording.storages.reading import StoragesReader
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +98,7 @@ class Conductor:
     relay: LiveRelay
     links: dict[int, EngineLink]
     remembered: Remembered
+    reader: MediaReader
     tokens: CurrentTokens = field(default_factory=CurrentTokens)
     devices: DeviceDirectory = field(default_factory=DeviceDirectory)
     server: MediaServer | None = None
@@ -115,6 +117,8 @@ class Conductor:
         self.remembered.configured(configuration.hardware)
         self.devices.replace(configuration.hardware, self.remembered.devices)
         self._assign(configuration)
+        if isinstance(self.reader, StoragesReader):
+            self.reader.follow(configuration.storages)
         if self.server is not None:
             self.server.rename(configuration.name)
             self.server.sign_out(configuration.revoked)
@@ -142,7 +146,9 @@ class Conductor:
         await self.remembered.save()
 
     def _assign(self, configuration: RecorderConfiguration) -> None:
-        placed = self.host.assign(configuration.hardware, configuration.retain_minutes, self.remembered.by_hand)
+        placed = self.host.assign(
+            configuration.hardware, configuration.retain_minutes, self.remembered.by_hand, configuration.storages
+        )
         places: dict[DeviceId, EngineLink | None] = {}
         for item in configuration.hardware:
             for device in item.devices:
@@ -172,7 +178,7 @@ async def running_gateway(
             asyncio.TaskGroup() as tasks,
         ):
             links = {engine.number: EngineLink(engine.socket, clock) for engine in host.engines}
-            conductor = Conductor(host, LiveRelay(clock), links, remembered)
+            conductor = Conductor(host, LiveRelay(clock), links, remembered, reader)
             running = [tasks.create_task(link.run(), name=f"engine {number} link") for number, link in links.items()]
             running.append(tasks.create_task(conductor.keep_remembering(), name="remembering"))
             running.append(tasks.create_task(source.run(conductor.apply), name="configuration"))

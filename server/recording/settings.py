@@ -48,6 +48,19 @@ class RecordingSettings(Settings):
         5, "How often recordings are forced to disk: what a power cut can cost.", unit="seconds", ge=1, le=30
     )
     disk_threads: int = setting(4, "Threads that write recordings, per engine.", ge=1, le=64)
+    low_free_mb: int = setting(
+        5_120,
+        "Free space of a disk below which recordings move to the next archive early, or the oldest are deleted where "
+        "there is none.",
+        unit="megabytes",
+        ge=0,
+    )
+    short_free_mb: int = setting(
+        1_024, "Free space below which the oldest recordings are deleted at any rate.", unit="megabytes", ge=0
+    )
+    reserve_mb: int = setting(
+        250, "Free space that is never written to: recording stops until space returns.", unit="megabytes", ge=0
+    )
     playback_threads: int = setting(4, "Threads that read recordings for viewers.", ge=1, le=64)
     viewers: int = setting(500, "Viewer connections accepted at a time.", ge=1, le=10_000)
     seal_s: float = setting(

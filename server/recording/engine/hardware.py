@@ -9,7 +9,7 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from common.api.recorder_configuration import RecordedDevice, RecordedHardware
+from common.api.recorder_configuration import RecordedDevice, RecordedHardware, RecordedStorage
 from common.foundation.catalog import text
 from common.foundation.clock import Clock
 from common.foundation.errors import StorageError
@@ -20,8 +20,8 @@ from server.recording.ingest.bus import AccessUnitBus, DeviceState
 from server.recording.ingest.recording import TrackRecorder
 from server.recording.ingest.session import DeviceFeed, DriverFor, keep_recording
 from server.recording.mediadb.contract import TrackKey
-from server.recording.mediadb.reader import MediaDatabaseReader
-from server.recording.mediadb.writer import MediaDatabaseWriter
+from server.recording.storages.reading import StoragesReader
+from server.recording.storages.writers import StorageWriters
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ class Assignment(BaseModel):
 
     hardware: tuple[RecordedHardware, ...] = ()
     retain_minutes: int = 10_080
+    storages: tuple[RecordedStorage, ...] = ()  # none: the recorder's own folder, with `retain_minutes`
     manual: frozenset[DeviceId] = frozenset()
 
 
@@ -57,8 +58,8 @@ class Engine:
 
     def __init__(
         self,
-        writer: MediaDatabaseWriter,
-        reader: MediaDatabaseReader,
+        storages: StorageWriters,
+        reader: StoragesReader,
         bus: AccessUnitBus,
         clock: Clock,
         tasks: asyncio.TaskGroup,
@@ -67,7 +68,7 @@ class Engine:
         ledger: Expectations | None = None,
     ) -> None:
         self._ledger = ledger
-        self._writer = writer
+        self._storages = storages
         self._reader = reader
         self._bus = bus
         self._clock = clock
@@ -78,7 +79,9 @@ class Engine:
 
     async def apply(self, wanted: Assignment) -> None:
         """Bring what runs in step with `wanted`; returns when what was removed has sealed its files."""
-        self._writer.set_retention(wanted.retain_minutes)
+        await self._storages.apply(wanted.storages, wanted.retain_minutes)
+        self._storages.assign({d.id: d.storage for item in wanted.hardware for d in _devices(item)})
+        self._reader.follow(wanted.storages)
         self._manual = wanted.manual
         if self._ledger is not None:
             self._ledger.expect(wanted.hardware, wanted.manual, wanted.retain_minutes)
@@ -131,7 +134,7 @@ class Engine:
                 return None
             running = self._running.get(hardware.id)
             now = recorded if running is None else self._is_recorded(running.hardware)
-            return TrackRecorder(self._writer.track(key), buffers[key.device], recording=now(key.device))
+            return TrackRecorder(self._storages.track(key), buffers[key.device], recording=now(key.device))
 
         address = DeviceAddress(
             name=hardware.name,
@@ -162,7 +165,7 @@ class Engine:
         with contextlib.suppress(asyncio.CancelledError):
             await running.task
         for key in _recorded_tracks(running.hardware):
-            await self._writer.track(key).close()
+            await self._storages.close_track(key)
         if for_good:
             self._publish_stopped(running.hardware)
             for device in _devices(running.hardware):
@@ -216,4 +219,4 @@ def _connection(hardware: RecordedHardware) -> RecordedHardware:
 
 
 def _identity(device: RecordedDevice) -> RecordedDevice:
-    return device.model_copy(update={"name": "", "recording_enabled": True})
+    return device.model_copy(update={"name": "", "recording_enabled": True, "storage": ""})

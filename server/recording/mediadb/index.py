@@ -231,6 +231,11 @@ class SegmentIndex:
         with self._transaction() as connection:
             connection.executemany("UPDATE segments SET state=? WHERE id=?", [(DELETING, number) for number in ids])
 
+    def restore(self, ids: Sequence[int]) -> None:
+        """Take back `mark_deleting`, where the files are still there."""
+        with self._transaction() as connection:
+            connection.executemany("UPDATE segments SET state=? WHERE id=?", [(SEALED, number) for number in ids])
+
     def remove(self, ids: Sequence[int]) -> None:
         """Last phase of deletion, or of forgetting a file that is gone."""
         with self._transaction() as connection:
@@ -251,6 +256,13 @@ class SegmentIndex:
         with self._sqlite() as connection:
             query = f"SELECT {_ROW} FROM segments WHERE {where} LIMIT ?"  # noqa: S608 - our own constant texts
             return [_row(found) for found in connection.execute(query, (*params, limit))]
+
+    def totals(self, where: str, params: Sequence[object]) -> tuple[int, int]:
+        """How many segments, and how many bytes, rows come to."""
+        with self._sqlite() as connection:
+            query = f"SELECT COUNT(*), TOTAL(size_bytes) FROM segments WHERE {where}"  # noqa: S608 - our own texts
+            count, size_bytes = connection.execute(query, params).fetchone()
+        return int(count), int(size_bytes)
 
     def spans(self, key: TrackKey, start: int, end: int) -> list[SegmentRow]:
         """Rows of a track that start in `start <= t < end`, oldest first."""

@@ -127,6 +127,22 @@ def being_written(path: Path) -> bool:
     return False
 
 
+@contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Keep writers out of a file; False when one has it. A writer that is just making it waits, and makes it anew if
+    it was removed meanwhile."""
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(fd)
+
+
 def holds_no_media(path: Path) -> bool:
     """Whether a file was created but its writer died before it wrote any picture into it."""
     try:
@@ -185,9 +201,17 @@ def _rebuild_broken(root: Path, index: SegmentIndex, broken: list[str]) -> Repai
 def _repair_file(found: SegmentPath, index: SegmentIndex, report: RepairReport) -> None:
     report.files += 1
     try:
-        if being_written(found.path):
-            report.in_use += 1
-            return
+        with claimed(found.path) as ours:
+            if ours:
+                _repair_claimed(found, index, report)
+            else:
+                report.in_use += 1
+    except FileNotFoundError:
+        return
+
+
+def _repair_claimed(found: SegmentPath, index: SegmentIndex, report: RepairReport) -> None:
+    try:
         scanned = scan_file(found.path, found.key)
         release_preallocation(found.path)
     except FileNotFoundError:

@@ -59,11 +59,8 @@ class SegmentFile:
         self._synced = 0
         self._named = False
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        self._fd = _created(self.path)
         try:
-            # Held while the file is open, so that another process can tell a segment being written from one left
-            # behind by a process that died.
-            fcntl.flock(self._fd, fcntl.LOCK_EX)
             info = SegmentInfo(key.device, key.track, first.run_utc_us, self._origin, self.start)
             initial = init_segment(first.config, info)
             self.size_bytes = 0
@@ -79,6 +76,10 @@ class SegmentFile:
     @property
     def empty(self) -> bool:
         return not self.table.starts
+
+    def allocate_no_more(self) -> None:
+        """The disk is nearly full: take what is written, and nothing ahead."""
+        self._preallocate_bytes = 0
 
     def append(self, fragment: PendingFragment) -> None:
         """Write a fragment and hand it to the system."""
@@ -172,3 +173,22 @@ class SegmentFile:
             os.close(self._fd)
             self._fd = -1
         self.path.unlink(missing_ok=True)
+
+
+def _created(path: Path) -> int:
+    """Create a file and lock it; FileExistsError when there is one.
+
+    The lock is held while the file is open, so that another process can tell a segment being written from one left
+    behind by a process that died. A repair may come between the two steps and take the empty file for such a one.
+    """
+    while True:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            if os.fstat(fd).st_nlink:
+                return fd
+        except BaseException:
+            os.close(fd)
+            path.unlink(missing_ok=True)
+            raise
+        os.close(fd)

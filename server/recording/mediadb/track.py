@@ -103,14 +103,19 @@ class QueuedTrackWriter:
         if self._metadata and self._alone is None:
             self._alone = asyncio.get_running_loop().call_later(self._settings.fragment_s, self._flush_alone)
 
-    def end_run(self) -> None:
+    def end_run(self, next_dts: int | None = None) -> None:
+        """`next_dts`: the decode time of what comes next, where that is known because it goes elsewhere."""
         if self._config is None:
             return
         duration = self._last_duration or self._config.timescale // _FALLBACK_DURATION
-        self._flush(self._last_dts + duration)
+        self._flush(self._last_dts + duration if next_dts is None else next_dts)
         self._in_gop = self._continues = False
         self._new_run = True
         self._queue.end_run(self._key)
+
+    def belongs_to(self, queue: FragmentQueue) -> bool:
+        """Whether this is where its fragments go."""
+        return self._queue is queue
 
     def _flush_alone(self) -> None:
         """A second has passed since the first that waits: nothing may follow for long."""
