@@ -51,7 +51,7 @@ class _Device(Item):
     coverage_depth: Annotated[float, Field(ge=0), Shown("Depth", "Map")] = 0.0
     coverage_field_of_view: Annotated[float, Field(ge=0, le=1), Shown("Field of view", "Map")] = 0.0
     recording_enabled: Annotated[bool, Shown("Recording", "Record")] = True
-    recording_storage: Annotated[ItemPath | None, Shown("Storage", "Record", read_only=True)] = None
+    recording_storage: Annotated[ItemPath | None, Shown("Storage", "Record")] = None
     prebuffer_enabled: Annotated[bool, Shown("Pre-buffer", "Record")] = True
     prebuffer_in_memory: Annotated[bool, Shown("Pre-buffer in memory", "Record")] = True
     prebuffer_seconds: Annotated[Seconds, Shown("Pre-buffer length", "Record", unit="s")] = 3
@@ -60,14 +60,20 @@ class _Device(Item):
 class Camera(_Device):
     """A camera of a piece of hardware."""
 
-    kind: ClassVar = Kind("cameras", parent="hardware", node="Devices/Cameras")
+    kind: ClassVar = Kind("cameras", parent="hardware", node="Devices/Cameras", tasks=("ChangeDeviceRecordingStorage",))
     recording_framerate: Annotated[float, Field(gt=0, le=240), Shown("Frame rate", "Record", unit="1/s")] = 25.0
     record_keyframes_only: Annotated[bool, Shown("Keyframes only", "Record")] = False
     record_on_related_devices: Annotated[bool, Shown("Record related devices", "Record")] = True
+    record_secondary: Annotated[
+        bool,
+        Shown("Record second stream", "Record", help="Also stores the smaller stream, for playback in small pictures."),
+    ] = False
     ptz_enabled: Annotated[bool, Shown("PTZ", read_only=True)] = False
 
 
 class Microphone(_Device):
     """A microphone of a piece of hardware."""
 
-    kind: ClassVar = Kind("microphones", parent="hardware", node="Devices/Microphones")
+    kind: ClassVar = Kind(
+        "microphones", parent="hardware", node="Devices/Microphones", tasks=("ChangeDeviceRecordingStorage",)
+    )

@@ -4,11 +4,21 @@ from collections.abc import Mapping
 
 from common.model.devices import Camera, Hardware, Microphone
 from common.model.item import Item
-from common.model.servers import RecordingServer, Storage
+from common.model.servers import ArchiveStorage, RecordingServer, Storage
 from common.model.site import Site
 from common.model.users import BasicUser, Role
 
-ALL: tuple[type[Item], ...] = (Site, RecordingServer, Storage, Hardware, Camera, Microphone, BasicUser, Role)
+ALL: tuple[type[Item], ...] = (
+    Site,
+    RecordingServer,
+    Storage,
+    ArchiveStorage,
+    Hardware,
+    Camera,
+    Microphone,
+    BasicUser,
+    Role,
+)
 BY_PLURAL: Mapping[str, type[Item]] = {model.kind.plural: model for model in ALL}
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from common.model.item import Enabled, Item, Kind, Shown, Text
+from common.model.item import Enabled, Item, ItemPath, Kind, Shown, Text
 
 
 class RecordingServer(Item):
@@ -33,10 +33,43 @@ class RecordingServer(Item):
 class Storage(Item):
     """Where a recording server keeps the recordings of its devices."""
 
-    kind: ClassVar = Kind("storages", parent="recordingServers", node="Servers/Recording servers", changeable=False)
-    disk_path: Annotated[Text, Shown("Path", "Recording", read_only=True)] = ""
+    kind: ClassVar = Kind(
+        "storages",
+        parent="recordingServers",
+        node="Servers/Recording servers",
+        creatable=True,
+        deletable=True,
+        tasks=("SetStorageAsDefault",),
+    )
+    disk_path: Annotated[
+        Text, Shown("Path", "Recording", help="Empty: the recorder's own folder for recordings.", read_only=True)
+    ] = ""
     max_size: Annotated[int, Field(ge=0), Shown("Largest size", "Recording", unit="MB", help="0: no limit")] = 0
     retain_minutes: Annotated[int, Field(ge=1, le=365_000 * 1440), Shown("Retention", "Recording", unit="min")] = 10_080
     is_default: Annotated[bool, Shown("Default", "Recording", read_only=True)] = True
+    spill_storage: Annotated[
+        ItemPath | None,
+        Shown("Spill to", "Recording", help="Storage that takes over while this one fails or is too slow."),
+    ] = None
     encryption_method: Annotated[Literal["None", "Light", "Strong"], Shown("Encryption", "Protection")] = "None"
     signing: Annotated[bool, Shown("Digital signature", "Protection")] = False
+
+
+class ArchiveStorage(Item):
+    """Where recordings of a storage move when they are older than the stage before keeps them."""
+
+    kind: ClassVar = Kind(
+        "archiveStorages", parent="storages", node="Servers/Recording servers", creatable=True, deletable=True
+    )
+    disk_path: Annotated[
+        Text, Shown("Path", "Archiving", help="Folder, or an address such as s3://bucket/folder.", read_only=True)
+    ] = ""
+    max_size: Annotated[int, Field(ge=0), Shown("Largest size", "Archiving", unit="MB", help="0: no limit")] = 0
+    retain_minutes: Annotated[
+        int,
+        Field(ge=1, le=365_000 * 1440),
+        Shown("Retention", "Archiving", unit="min", help="Total age of a recording, from when it was made."),
+    ] = 43_200
+    archive_every_minutes: Annotated[int, Field(ge=1, le=10_080), Shown("Archive every", "Archiving", unit="min")] = 60
+    framerate_reduction_enabled: Annotated[bool, Shown("Reduce the frame rate", "Archiving")] = False
+    target_framerate: Annotated[float, Field(gt=0, le=240), Shown("Frame rate", "Archiving", unit="1/s")] = 5.0

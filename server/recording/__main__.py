@@ -40,8 +40,11 @@ async def serve(started: Daemon) -> None:
             viewers=settings.viewers,
             seal_s=settings.seal_s,
             archives=archives,
+            exports=settings.exports_dir,
+            exports_at_once=settings.exports_at_once,
+            exports_kept_days=settings.exports_kept_days,
         )
-        async with running_gateway(plan, feed, archives, clock) as running:
+        async with running_gateway(plan, feed, archives.reader, clock) as running:
             started.ready(
                 {
                     "media": f"wss://{_in_url(own_hosts(settings)[0])}:{port}/media",
@@ -59,6 +62,9 @@ def _engine_options(settings: RecordingSettings) -> tuple[str, ...]:
         *("--segment-mb", str(settings.segment_mb)),
         *("--sync-s", str(settings.sync_s)),
         *("--writer-threads", str(settings.disk_threads)),
+        *("--min-free-mb", str(settings.low_free_mb)),
+        *("--short-free-mb", str(settings.short_free_mb)),
+        *("--reserve-mb", str(settings.reserve_mb)),
     )
 
 

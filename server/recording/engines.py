@@ -13,12 +13,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.api.recorder_configuration import RecordedHardware
+from common.api.recorder_configuration import RecordedHardware, RecordedStorage
 from common.foundation.backoff import Backoff
 from common.foundation.clock import Clock
 from common.foundation.ids import DeviceId, HardwareId
 from server.recording.assignment import spread
+from server.recording.engine.events import STOP_LINE
 from server.recording.processes import start_module
+from server.recording.storages.places import without_archive_secrets
 
 log = logging.getLogger(__name__)
 
@@ -145,6 +147,9 @@ class Engine:
     async def _stop(self, process: asyncio.subprocess.Process) -> None:
         """End the process: by closing its input, and if that does not help in time, by force."""
         assert process.stdin is not None
+        if not process.stdin.is_closing():  # it died by itself
+            with contextlib.suppress(ConnectionError):
+                process.stdin.write(STOP_LINE)  # else the recording ledger calls it a failure
         process.stdin.close()
         for wait_s, force in ((self._command.seal_s + 2.0, process.terminate), (2.0, process.kill)):
             try:
@@ -179,19 +184,25 @@ class EngineHost:
         self._placed: Mapping[HardwareId, int] = {}
 
     def assign(
-        self, hardware: Iterable[RecordedHardware], retain_minutes: int, manual: Iterable[DeviceId]
+        self,
+        hardware: Iterable[RecordedHardware],
+        retain_minutes: int,
+        manual: Iterable[DeviceId],
+        storages: Iterable[RecordedStorage] = (),
     ) -> dict[HardwareId, Engine]:
         """Spread the hardware, tell every engine its part, and return who has what."""
         known = {item.id: item for item in hardware}
         by_hand = set(manual)
+        stored = [without_archive_secrets(storage).model_dump(mode="json") for storage in storages]
         self._placed = spread(known, self._placed, len(self.engines))
         for engine in self.engines:
             mine = [known[item] for item, number in self._placed.items() if number == engine.number]
-            devices = {device.id for item in mine for device in (item.camera, item.microphone) if device is not None}
+            devices = {device.id for item in mine for device in item.devices}
             engine.assign(
                 json.dumps(
                     {
                         "hardware": [item.model_dump(mode="json") for item in mine],
+                        "storages": stored,
                         "retain_minutes": retain_minutes,
                         "manual": sorted(by_hand & devices),
                     },

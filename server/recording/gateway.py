@@ -6,7 +6,7 @@ import socket
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -20,12 +20,15 @@ from server.recording.api.devices import DeviceDirectory
 from server.recording.api.media_server import Limits, MediaServer, media_server
 from server.recording.api.probing import ProcessProber
 from server.recording.api.services import RecorderServices
-from server.recording.archiving.recorder import RecorderArchives, deletion_minutes
+from server.recording.archiving.recorder import RecorderArchives
 from server.recording.engines import Engine, EngineCommand, EngineHost, running_engines
+from server.recording.exporting.jobs import ExportJobs, ExportPlan
+from server.recording.ledger.proof import RecordingProof
 from server.recording.mediadb.contract import MediaReader
 from server.recording.playback.reading import recordings_pool
 from server.recording.relay.upstream import EngineLink, LiveRelay
 from server.recording.remembered import Remembered
+from server.recording.storages.reading import StoragesReader
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +55,14 @@ class GatewayPlan:
     seal_s: float = 15.0
     engine_module: str = "server.recording.engine"
     archives: RecorderArchives | None = None  # None: nothing is archived or verified
+    exports: Path | None = None  # folder; None: below `data`
+    exports_at_once: int = 1
+    exports_kept_days: float = 7.0
+
+    def export_plan(self) -> ExportPlan:
+        """Where exports go, and how many are worked on at a time."""
+        folder = self.exports or self.data / "recording" / "exports"
+        return ExportPlan(self.data, self.recordings, folder, self.exports_at_once, self.exports_kept_days * 86_400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,7 @@ class Conductor:
     relay: LiveRelay
     links: dict[int, EngineLink]
     remembered: Remembered
+    reader: MediaReader
     archives: RecorderArchives | None = None
     tokens: CurrentTokens = field(default_factory=CurrentTokens)
     devices: DeviceDirectory = field(default_factory=DeviceDirectory)
@@ -96,6 +108,10 @@ class Conductor:
     configuration: RecorderConfiguration | None = None
     configured: asyncio.Event = field(default_factory=asyncio.Event)
     applied: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def recorder_name(self) -> str:
+        """What the recorder is called now."""
+        return "" if self.configuration is None else self.configuration.name
 
     def apply(self, configuration: RecorderConfiguration) -> None:
         """Have everything follow this configuration from now on."""
@@ -106,6 +122,8 @@ class Conductor:
         self._assign(configuration)
         if self.archives is not None:
             self.archives.follow(configuration)
+        elif isinstance(self.reader, StoragesReader):
+            self.reader.follow(configuration.storages)
         if self.server is not None:
             self.server.rename(configuration.name)
             self.server.sign_out(configuration.revoked)
@@ -133,12 +151,13 @@ class Conductor:
         await self.remembered.save()
 
     def _assign(self, configuration: RecorderConfiguration) -> None:
-        placed = self.host.assign(configuration.hardware, deletion_minutes(configuration), self.remembered.by_hand)
+        placed = self.host.assign(
+            configuration.hardware, configuration.retain_minutes, self.remembered.by_hand, configuration.storages
+        )
         places: dict[DeviceId, EngineLink | None] = {}
         for item in configuration.hardware:
-            for device in (item.camera, item.microphone):
-                if device is not None:
-                    places[device.id] = self._link(placed[item.id], item, device)
+            for device in item.devices:
+                places[device.id] = self._link(placed[item.id], item, device)
         self.relay.place(places)
 
     def _link(self, engine: Engine, item: RecordedHardware, device: RecordedDevice) -> EngineLink | None:
@@ -151,17 +170,20 @@ async def running_gateway(
 ) -> AsyncIterator[RunningGateway]:
     """Serve until left: entered when the port answers, left when the engines have sealed their files."""
     remembered = await asyncio.to_thread(Remembered, plan.data)
-    with tempfile.TemporaryDirectory(prefix="vedette-") as sockets:  # short: a socket's path has 108 bytes
+    with (
+        closing(RecordingProof(plan.data, reader, clock.now_us)) as proof,
+        tempfile.TemporaryDirectory(prefix="vedette-") as sockets,  # short: a socket's path has 108 bytes
+    ):
         command = EngineCommand(
             plan.recordings, plan.data, Path(sockets), plan.engine_options, plan.seal_s, plan.engine_module
         )
         async with (
             running_engines(plan.engines, command, clock) as host,
-            recordings_pool(reader, plan.playback_threads) as recordings,
+            recordings_pool(reader, plan.playback_threads, proof) as recordings,
             asyncio.TaskGroup() as tasks,
         ):
             links = {engine.number: EngineLink(engine.socket, clock) for engine in host.engines}
-            conductor = Conductor(host, LiveRelay(clock), links, remembered, plan.archives)
+            conductor = Conductor(host, LiveRelay(clock), links, remembered, reader, plan.archives)
             running = [tasks.create_task(link.run(), name=f"engine {number} link") for number, link in links.items()]
             running.append(tasks.create_task(conductor.keep_remembering(), name="remembering"))
             running.append(tasks.create_task(source.run(conductor.apply), name="configuration"))
@@ -170,6 +192,8 @@ async def running_gateway(
             await conductor.configured.wait()
             configuration = conductor.configuration
             assert configuration is not None
+            exports = ExportJobs(plan.export_plan(), configuration.recorder, conductor.recorder_name, clock)
+            running.append(tasks.create_task(exports.run(), name="exports"))
             services = RecorderServices(
                 configuration.recorder,
                 configuration.name,
@@ -179,6 +203,7 @@ async def running_gateway(
                 recordings,
                 ProcessProber(),
                 conductor,
+                exports,
                 clock,
             )
             try:

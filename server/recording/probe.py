@@ -136,7 +136,13 @@ def _address(line: str) -> DeviceAddress:
         raise ProtocolError("the question has fields of the wrong kind", peer="The caller")
     name = "The camera"
     return DeviceAddress(
-        name, texts["url"], DeviceId("camera"), DeviceId("microphone"), texts["user"], texts["password"], transport
+        name=name,
+        url=texts["url"],
+        camera=DeviceId("camera"),
+        microphone=DeviceId("microphone"),
+        user=texts["user"],
+        password=texts["password"],
+        transport=transport,
     )
 
 

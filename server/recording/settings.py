@@ -36,6 +36,11 @@ class RecordingSettings(Settings):
         repr=False,
     )
     recordings_dir: Path | None = setting(None, "Folder for recordings. Not set: recording/media in the data folder.")
+    exports_dir: Path | None = setting(
+        None, "Folder in which exports are made and kept. Not set: recording/exports in the data folder."
+    )
+    exports_at_once: int = setting(1, "Exports worked on at a time; others wait.", ge=1, le=16)
+    exports_kept_days: int = setting(7, "How long the result of an export is kept.", unit="days", ge=1, le=365)
     engines: int = setting(0, "Processes that read cameras. 0: one per processor core.", ge=0, le=256)
     segment_s: int = setting(300, "Longest time one recording file covers.", unit="seconds", ge=10, le=3_600)
     segment_mb: int = setting(64, "Largest size of one recording file.", unit="megabytes", ge=1, le=4_096)
@@ -63,6 +68,19 @@ class RecordingSettings(Settings):
         unit="days",
         ge=0,
         le=3_650,
+    )
+    low_free_mb: int = setting(
+        5_120,
+        "Free space of a disk below which recordings move to the next archive early, or the oldest are deleted where "
+        "there is none.",
+        unit="megabytes",
+        ge=0,
+    )
+    short_free_mb: int = setting(
+        1_024, "Free space below which the oldest recordings are deleted at any rate.", unit="megabytes", ge=0
+    )
+    reserve_mb: int = setting(
+        250, "Free space that is never written to: recording stops until space returns.", unit="megabytes", ge=0
     )
     playback_threads: int = setting(4, "Threads that read recordings for viewers.", ge=1, le=64)
     viewers: int = setting(500, "Viewer connections accepted at a time.", ge=1, le=10_000)

@@ -13,6 +13,7 @@ from smartclient.live.grid import LAYOUTS
 
 LIVE, PLAYBACK = 0, 1
 _HEIGHT_PX = 40
+_BUTTONS = 4  # layouts with a button of their own; the larger ones are in a menu
 
 
 class TopBar(QWidget):
@@ -32,6 +33,7 @@ class TopBar(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedHeight(_HEIGHT_PX)
         self._listening = False
+        self._columns = 2
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 0, 8, 0)
         row.setSpacing(4)
@@ -43,13 +45,15 @@ class TopBar(QWidget):
         row.addWidget(self.tabs, 0, Qt.AlignmentFlag.AlignBottom)
         row.addStretch(1)
         self._layouts = QButtonGroup(self)
-        for columns in LAYOUTS:
+        for columns in LAYOUTS[:_BUTTONS]:
             button = _button(f"layout_{columns}", words("smart.layout_hint", n=columns))
             button.setText(f"{columns}×{columns}")
             button.setCheckable(True)
             self._layouts.addButton(button, columns)
             row.addWidget(button)
-        self._layouts.idClicked.connect(self.layout_chosen)
+        self._layouts.idClicked.connect(self._layout_clicked)
+        self.more_layouts = self._layout_menu()
+        row.addWidget(self.more_layouts)
         row.addSpacing(8)
         self.listen_button = _button("listen", words("smart.listen"), "flat")
         self.listen_button.setCheckable(True)
@@ -70,6 +74,26 @@ class TopBar(QWidget):
         self.user_button = self._user_menu(session)
         row.addWidget(self.user_button)
         self._paint_icons()
+
+    def _layout_menu(self) -> QToolButton:
+        """The larger layouts; as a member of the button group it is marked while one of them is shown."""
+        button = _button("more_layouts", words("smart.more_layouts"))
+        button.setCheckable(True)
+        button.setText("\u22ef")
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(button)
+        for columns in LAYOUTS[_BUTTONS:]:
+            action = menu.addAction(words("smart.layout_choice", n=columns, tiles=columns * columns))
+            action.setObjectName(f"layout_{columns}")
+            action.triggered.connect(lambda _=False, columns=columns: self.layout_chosen.emit(columns))
+        menu.aboutToHide.connect(lambda: self.show_layout(self._columns))  # the press itself has checked the button
+        button.setMenu(menu)
+        self._layouts.addButton(button)
+        return button
+
+    def _layout_clicked(self, columns: int) -> None:
+        if columns in LAYOUTS:  # else it is the menu's button
+            self.layout_chosen.emit(columns)
 
     def _tab_bar(self) -> QTabBar:
         tabs = QTabBar()
@@ -96,9 +120,11 @@ class TopBar(QWidget):
 
     def show_layout(self, columns: int) -> None:
         """Mark the layout that is shown."""
+        self._columns = columns
         button = self._layouts.button(columns)
-        if button is not None:
-            button.setChecked(True)
+        larger = button is None
+        (self.more_layouts if button is None else button).setChecked(True)
+        self.more_layouts.setText(f"{columns}\u00d7{columns}" if larger else "\u22ef")
 
     def show_listening(self, listening: bool) -> None:
         """Show whether a camera is heard."""

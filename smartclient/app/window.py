@@ -118,6 +118,8 @@ class SmartClientWindow(QMainWindow):
             "show_live": self.show_live,
             "show_playback": self.show_playback,
             **{f"layout_{columns}": partial(self.set_columns, columns) for columns in LAYOUTS},
+            "zoom_in": lambda: self.grid.selected_tile.zoom_by(1),
+            "zoom_out": lambda: self.grid.selected_tile.zoom_by(-1),
             "maximise": self.maximise,
             "back": self.go_back,
             "remove": self.remove_camera,
@@ -201,7 +203,7 @@ class SmartClientWindow(QMainWindow):
 
     def go_back(self) -> None:
         """Esc: undo the last step of focus."""
-        if self.grid.restore():
+        if self.grid.selected_tile.show_whole() or self.grid.restore():
             return
         if self.isFullScreen():
             self.toggle_full_screen()

@@ -1,4 +1,4 @@
-"""The grid of tiles, 1x1 to 4x4: what is where, which one is selected, which one fills the space."""
+"""The grid of tiles, 1x1 to 10x10: what is where, which one is selected, which one fills the space."""
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QGridLayout, QWidget
@@ -6,12 +6,12 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from common.foundation.clock import UtcUs
 from common.ui.theme import set_role
 from smartclient.live.tile import Tile
+from smartclient.live.wording import LOOK_US
 from smartclient.site.snapshot import Site, SiteCamera
 from smartclient.video.engine import VideoEngine
 
-LAYOUTS = (1, 2, 3, 4)
+LAYOUTS = (1, 2, 3, 4, 5, 6, 8, 10)
 MOST_TILES = LAYOUTS[-1] ** 2
-_LOOK_MS = 250
 
 
 def columns_for(cameras: int) -> int:
@@ -42,9 +42,18 @@ class TileGrid(QWidget):
         self._layout = QGridLayout(self)
         self._layout.setContentsMargins(2, 2, 2, 2)
         self._layout.setSpacing(2)
+        self._recorded = recorded
         self.tiles: list[Tile] = []
-        for place in range(MOST_TILES):
-            tile = Tile(place, engine, recorded, self)
+        self._look = QTimer(self)
+        self._look.setInterval(LOOK_US // 1000)
+        self._look.timeout.connect(self._look_again)
+        self._look.start()
+        self._arrange()
+
+    def _make_tiles(self, count: int) -> None:
+        """Tiles are made when a layout first has a place for them, and kept."""
+        for place in range(len(self.tiles), count):
+            tile = Tile(place, self._engine, self._recorded, self)
             tile.hide()
             tile.chosen.connect(self.select)
             tile.opened.connect(self.toggle_maximised)
@@ -52,11 +61,7 @@ class TileGrid(QWidget):
             tile.swapped.connect(self.swap)
             tile.go_asked.connect(self.go_asked)
             self.tiles.append(tile)
-        self._look = QTimer(self)
-        self._look.setInterval(_LOOK_MS)
-        self._look.timeout.connect(self._look_again)
-        self._look.start()
-        self._arrange()
+            self._fill(place)
 
     # what is shown
 
@@ -214,6 +219,8 @@ class TileGrid(QWidget):
             self.select(place)
 
     def _fill(self, place: int) -> None:
+        if place >= len(self.tiles):
+            return
         camera: SiteCamera | None = self._site.camera(self._cameras[place])
         tile = self.tiles[place]
         if camera is None:
@@ -224,6 +231,7 @@ class TileGrid(QWidget):
         self._mark()
 
     def _arrange(self) -> None:
+        self._make_tiles(self._columns**2)
         for tile in self.tiles:
             self._layout.removeWidget(tile)
         places = self._places()
@@ -244,5 +252,8 @@ class TileGrid(QWidget):
             tile.select(tile.place == self._selected, bool(self._listened) and tile.camera == self._listened)
 
     def _look_again(self) -> None:
+        if self.isVisible() and self._selected < len(self.tiles):
+            feed = self.selected_tile.feed
+            self._engine.select([] if feed is None else [feed])
         for place in self._places():
             self.tiles[place].look_again()

@@ -1,6 +1,6 @@
 """One tile of the grid: what it shows of its camera, and what is done to it. `tile_paint` draws it."""
 
-from PySide6.QtCore import QEvent, QMimeData, QPoint, QRect, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QDrag,
@@ -11,6 +11,7 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QResizeEvent,
+    QWheelEvent,
 )
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 
@@ -19,14 +20,35 @@ from common.ui.icons import State
 from common.ui.item_model import dragged_keys
 from common.ui.theme import colour, size_px
 from common.ui.words import words
-from smartclient.live.tile_paint import TileBar, paint_bar, paint_edge, paint_empty, paint_picture, paint_words
-from smartclient.live.wording import OLD_AFTER_US, TileWords, age_text, clock_time, live_words, recorded_words
+from smartclient.live.tile_paint import (
+    TileBar,
+    paint_bar,
+    paint_edge,
+    paint_empty,
+    paint_picture,
+    paint_words,
+    picture_place,
+)
+from smartclient.live.wording import (
+    LOOK_US,
+    OLD_AFTER_US,
+    TileWords,
+    age_text,
+    clock_time,
+    live_words,
+    quality_hint,
+    quality_words,
+    recorded_words,
+)
+from smartclient.live.zoom import Zoom
 from smartclient.video.engine import VideoEngine
 from smartclient.video.feed import FeedSource, TileFeed
 from smartclient.video.slots import monotonic_us
 
 TILE_MIME = "application/x-vedette-tile"
 _RESIZE_AFTER_MS = 120
+_NOTCH = 120  # of QWheelEvent: eighths of a degree
+_SILENT = TileWords()
 
 
 class Tile(QWidget):
@@ -59,7 +81,14 @@ class Tile(QWidget):
         self._listened = False
         self._pressed_at: QPoint | None = None
         self._drop_here = False
-        self._said = TileWords()
+        self._said = _SILENT
+        self._old = False  # live, and too old to be shown as that
+        self._grey: QImage | None = None
+        self._place: QRect | None = None  # of the picture when nothing but the picture changes; None: paint all
+        self._corner = QPoint()
+        self._size_px = (0, 0)
+        self._second = 0
+        self.zoom = Zoom()
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setAcceptDrops(True)
         self.setMinimumSize(64, 48)
@@ -67,10 +96,7 @@ class Tile(QWidget):
         self._resized.setSingleShot(True)
         self._resized.setInterval(_RESIZE_AFTER_MS)
         self._resized.timeout.connect(self._fit)
-        self._next = QPushButton(words("smart.go_to_next"), self)
-        self._next.setObjectName(f"tile_{place}_next")
-        self._next.clicked.connect(self._go_to_next)
-        self._next.hide()
+        self._next: QPushButton | None = None
 
     # content
 
@@ -81,15 +107,17 @@ class Tile(QWidget):
         self.setAccessibleName(name or words("smart.empty_tile"))
         if moved:
             self._stop()
-            self._image = None
+            self._image = self._grey = None
+            self._old = False
+            self.zoom = Zoom()
             self._start()
-        self.update()
+        self._paint_all()
 
     def select(self, selected: bool, listened: bool) -> None:
         """Mark the tile as the selected one, and as the one that is heard."""
         if (selected, listened) != (self._selected, self._listened):
             self._selected, self._listened = selected, listened
-            self.update()
+            self._paint_all()
 
     @property
     def feed(self) -> TileFeed | None:
@@ -104,10 +132,12 @@ class Tile(QWidget):
     def look_again(self) -> None:
         """Time has passed: ages and countdowns change, also without a new picture."""
         if self.isVisible() and self.camera:
+            was_old = self._old
+            self._old = self._is_old()
             said = self._words()
-            if said != self._said or self._age_us() > OLD_AFTER_US:
+            if said != self._said or self._old or was_old:
                 self._said = said
-                self.update()
+                self._paint_all()
             self._place_button()
 
     def _start(self) -> None:
@@ -116,7 +146,8 @@ class Tile(QWidget):
         width_px, height_px = self._picture_px()
         source = FeedSource(self._recorder[0], self.camera, recorded=self._recorded)
         self._feed = self._engine.open(source, width_px, height_px)
-        self._feed.arrived.connect(self._arrived)
+        self._feed.zoom(self.zoom.part)
+        self._feed.arrived = self._arrived
         self._feed.changed.connect(self._state_changed)
         self._said = self._words()
 
@@ -134,25 +165,59 @@ class Tile(QWidget):
         self._stop()
 
     def _arrived(self) -> None:
-        if self._feed is not None:
-            self._image = self._feed.take()
-            said = self._words()
-            if said != self._said:
-                self._said = said
-                self._place_button()
-            self.update()
+        """Take the newest picture. Runs 1600 times a second on a wall: as long as only the picture is another, only
+        its place is painted."""
+        feed = self._feed
+        if feed is None:
+            return
+        before, image = self._image, feed.take()
+        place, self._image, info = self._place, image, feed.info
+        if place is not None and before is not None and image is not None and info is not None:
+            size = info.width_px, info.height_px
+            same, self._size_px = size == self._size_px, size
+            if same and (not self._recorded or self._plays_on(feed)):
+                self.update(place)
+                return
+        self._grey = None
+        self._old = self._is_old()
+        said = self._words()
+        if said != self._said:
+            self._said = said
+            self._place_button()
+        self._paint_all()
+
+    def _plays_on(self, feed: TileFeed) -> bool:
+        """Whether only the picture of a recording is another: no gap may begin here, and the second is the same."""
+        if feed.state.gaps or feed.info is None:
+            return False
+        second, self._second = self._second, feed.info.utc_us // 1_000_000
+        return second == self._second
 
     def _state_changed(self) -> None:
+        self._old = self._is_old()
         self._said = self._words()
         self._place_button()
+        quality = None if self._feed is None else self._feed.quality
+        self.setToolTip(quality_hint(quality) if quality is not None and not self._recorded else "")
+        self._paint_all()
+
+    def _paint_all(self) -> None:
+        self._place = None
         self.update()
+
+    def _is_old(self) -> bool:
+        """Whether the live picture is, or will be before the next look, too old to pass for live."""
+        return self._age_us() > OLD_AFTER_US - LOOK_US
 
     def _words(self) -> TileWords:
         if self._feed is None:
             return TileWords()
         state, now_us = self._feed.state, monotonic_us()
         if not self._recorded:
-            return live_words(state, self._image is not None, now_us, self._recorder[1])
+            age_us = self._age_us() if self._old else 0
+            return live_words(
+                state, self._image is not None, now_us, self._recorder[1], age_us=age_us, quality=self._feed.quality
+            )
         return recorded_words(state, self._image is not None, now_us, self._recorder[1], self._gap())
 
     def _gap(self) -> tuple[int, int | None] | None:
@@ -191,6 +256,10 @@ class Tile(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         try:
+            place, image = self._place, self._image
+            if place is not None and image is not None and place.contains(event.rect()):
+                painter.drawImage(self._corner, image)
+                return
             painter.fillRect(self.rect(), colour("base"))
             if self.camera:
                 self._paint_camera(painter)
@@ -205,17 +274,38 @@ class Tile(QWidget):
         box, said = self._picture_box(), self._said
         painter.fillRect(box, QColor(0, 0, 0))
         image = None if said.covers else self._image
+        grey = self._old or (said.headline != "" and not self._recorded)
         if image is not None:
-            paint_picture(painter, box, image, self.devicePixelRatioF())
+            ratio = self.devicePixelRatioF()
+            paint_picture(painter, box, self._greyed(image) if grey else image, ratio)
             if said.headline:
-                painter.fillRect(box, QColor(10, 12, 16, 200))  # words stay readable on any picture
-            elif self._age_us() > OLD_AFTER_US:
-                painter.fillRect(box, QColor(10, 12, 16, 140))
+                painter.fillRect(box, QColor(10, 12, 16, 170))  # words stay readable on any picture
+            elif not grey and ratio == 1.0:
+                self._place = picture_place(box, image)
+                self._corner = self._place.topLeft()
         if said.headline:
             paint_words(painter, box, self.font(), said, on_picture=image is not None)
         note, tint = self._bar_note()
+        badge, badge_tint = self._badge()
         bar = QRect(2, 2, self.width() - 4, self._bar_px())
-        paint_bar(painter, bar, self.font(), TileBar(self._name, self._dot(), note, tint, self._listened))
+        paint_bar(
+            painter, bar, self.font(), TileBar(self._name, self._dot(), note, tint, self._listened, badge, badge_tint)
+        )
+
+    def _greyed(self, image: QImage) -> QImage:
+        """The last picture without its colours, made once."""
+        if self._grey is None or self._grey.size() != image.size():
+            self._grey = image.convertToFormat(QImage.Format.Format_Grayscale8)
+        return self._grey
+
+    def _badge(self) -> tuple[str, str]:
+        if self._feed is None:
+            return "", "muted"
+        said, tint = ("", "muted") if self._recorded else quality_words(self._feed.quality)
+        if self.zoom.active:
+            times = words("smart.zoomed", n=f"{self.zoom.times:.1f}")
+            return (f"{times}  {said}", tint if tint == "warn" else "accent") if said else (times, "accent")
+        return said, tint
 
     def _bar_note(self) -> tuple[str, str]:
         info = None if self._feed is None else self._feed.info
@@ -224,7 +314,7 @@ class Tile(QWidget):
         if self._recorded:
             return ("", "muted") if self._said.covers else (clock_time(info.utc_us, seconds=True), "text")
         age_us = self._age_us()
-        return (age_text(age_us), "warn") if age_us > OLD_AFTER_US else ("", "muted")
+        return (age_text(age_us), "warn") if self._old else ("", "muted")
 
     def _dot(self) -> State:
         if self._feed is None:
@@ -236,16 +326,20 @@ class Tile(QWidget):
             return State.WARN
         if self._recorded or state.state == "stopped":
             return State.OFF
-        return State.OK if self._image is not None and self._age_us() <= OLD_AFTER_US else State.UNKNOWN
+        return State.OK if self._image is not None and not self._old else State.UNKNOWN
 
     def _place_button(self) -> None:
         gap = self._gap() if self._recorded else None
         wanted = self._said.covers and gap is not None and gap[1] is not None and self.height() > 140
         if wanted:
+            if self._next is None:
+                self._next = QPushButton(words("smart.go_to_next"), self)
+                self._next.setObjectName(f"tile_{self.place}_next")
+                self._next.clicked.connect(self._go_to_next)
             self._next.adjustSize()
             box = self._picture_box()
             self._next.move(box.center().x() - self._next.width() // 2, box.center().y() + 28)
-        if wanted == self._next.isHidden():
+        if self._next is not None and wanted == self._next.isHidden():
             self._next.setVisible(wanted)
 
     def _go_to_next(self) -> None:
@@ -257,6 +351,7 @@ class Tile(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._place = None
         self._resized.start()
         self._place_button()
 
@@ -282,6 +377,9 @@ class Tile(QWidget):
         start = self._pressed_at
         if start is None or not self.camera:
             return
+        if self.zoom.active:
+            self._pan(start, event.position().toPoint())
+            return
         if (event.position().toPoint() - start).manhattanLength() < QApplication.startDragDistance():
             return
         self._pressed_at = None
@@ -291,19 +389,59 @@ class Tile(QWidget):
         drag.setMimeData(data)
         drag.exec(Qt.DropAction.MoveAction)
 
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if self.camera and self._image is not None and event.angleDelta().y():
+            self.zoom_by(event.angleDelta().y() / _NOTCH, event.position())
+            event.accept()
+        else:
+            super().wheelEvent(event)
+
+    def zoom_by(self, notches: float, at: QPointF | None = None) -> None:
+        """Enlarge (negative: reduce) the picture around a point, its middle when None."""
+        image = self._image
+        if image is None:
+            return
+        place = picture_place(self._picture_box(), image, self.devicePixelRatioF())
+        x, y = 0.5, 0.5
+        if at is not None:
+            x = (at.x() - place.x()) / max(1, place.width())
+            y = (at.y() - place.y()) / max(1, place.height())
+        self._set_zoom(self.zoom.by(notches, min(1.0, max(0.0, x)), min(1.0, max(0.0, y))))
+
+    def show_whole(self) -> bool:
+        """Undo the zoom; False when there was none."""
+        if not self.zoom.active:
+            return False
+        self._set_zoom(Zoom())
+        return True
+
+    def _pan(self, start: QPoint, now: QPoint) -> None:
+        self._pressed_at = now
+        box = self._picture_box()
+        self._set_zoom(
+            self.zoom.moved((now.x() - start.x()) / max(1, box.width()), (now.y() - start.y()) / max(1, box.height()))
+        )
+
+    def _set_zoom(self, zoom: Zoom) -> None:
+        if zoom != self.zoom:
+            self.zoom = zoom
+            if self._feed is not None:
+                self._feed.zoom(zoom.part)
+            self._paint_all()
+
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasFormat(TILE_MIME) or dragged_keys(event.mimeData()):
             event.acceptProposedAction()
             self._drop_here = True
-            self.update()
+            self._paint_all()
 
     def dragLeaveEvent(self, event: QEvent) -> None:
         self._drop_here = False
-        self.update()
+        self._paint_all()
 
     def dropEvent(self, event: QDropEvent) -> None:
         self._drop_here = False
-        self.update()
+        self._paint_all()
         data = event.mimeData()
         if data.hasFormat(TILE_MIME):
             place = bytes(data.data(TILE_MIME).data())

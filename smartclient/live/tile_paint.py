@@ -22,6 +22,8 @@ class TileBar:
     note: str
     tint: str
     listened: bool
+    badge: str = ""
+    badge_tint: str = "muted"
 
 
 def paint_picture(painter: QPainter, box: QRect, image: QImage, ratio: float) -> None:
@@ -30,6 +32,15 @@ def paint_picture(painter: QPainter, box: QRect, image: QImage, ratio: float) ->
     The decoder scales pictures to the tile, so they are drawn as they are; only until it has followed another size of
     the tile they are scaled here.
     """
+    painter.drawImage(_place(box, image, ratio), image)
+
+
+def picture_place(box: QRect, image: QImage, ratio: float = 1.0) -> QRect:
+    """Return where `paint_picture` draws."""
+    return _place(box, image, ratio).toRect()
+
+
+def _place(box: QRect, image: QImage, ratio: float) -> QRectF:
     size = QRectF(QPointF(), image.size() / ratio).size()
     if abs(size.width() - box.width()) > _SCALED_OFF_PX and abs(size.height() - box.height()) > _SCALED_OFF_PX:
         size.scale(box.size().toSizeF(), Qt.AspectRatioMode.KeepAspectRatio)
@@ -37,7 +48,7 @@ def paint_picture(painter: QPainter, box: QRect, image: QImage, ratio: float) ->
         round(box.left() + (box.width() - size.width()) / 2),
         round(box.top() + (box.height() - size.height()) / 2),
     )
-    painter.drawImage(QRectF(corner, size), image)
+    return QRectF(corner, size)
 
 
 def paint_words(painter: QPainter, box: QRect, base: QFont, said: TileWords, on_picture: bool) -> None:
@@ -78,6 +89,12 @@ def paint_bar(painter: QPainter, bar: QRect, base: QFont, said: TileBar) -> None
         width = metrics.horizontalAdvance(said.note)
         painter.setPen(colour(said.tint))
         painter.drawText(QRect(right - width, bar.top(), width, bar.height()), Qt.AlignmentFlag.AlignVCenter, said.note)
+        right -= width + 8
+    if said.badge:
+        width = metrics.horizontalAdvance(said.badge)
+        painter.setPen(colour(said.badge_tint))
+        place = QRect(right - width, bar.top(), width, bar.height())
+        painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, said.badge)
         right -= width + 8
     painter.setPen(colour("text"))
     place = QRect(bar.left() + 6, bar.top(), max(0, right - bar.left() - 6), bar.height())

@@ -5,9 +5,12 @@ from datetime import datetime, tzinfo
 
 from common.foundation.clock import US_PER_S
 from common.ui.words import words
-from smartclient.video.feed import FeedState
+from smartclient.video.feed import FeedQuality, FeedState
+from smartclient.video.quality import Level
 
 OLD_AFTER_US = 2 * US_PER_S
+LOOK_US = US_PER_S // 4
+"""How often a tile looks at its age: it says that a picture is old before it is, never after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,16 @@ def age_text(age_us: int) -> str:
     return words("smart.days", n=seconds // 86_400)
 
 
-def live_words(state: FeedState, has_picture: bool, now_us: int, recorder_name: str) -> TileWords:
-    """Say what is wrong with a live tile; `now_us` is the monotonic clock."""
+def live_words(
+    state: FeedState,
+    has_picture: bool,
+    now_us: int,
+    recorder_name: str,
+    *,
+    age_us: int = 0,
+    quality: FeedQuality | None = None,
+) -> TileWords:
+    """Say what is wrong with a live tile; `now_us` is the monotonic clock, `age_us` not 0 when its picture is old."""
     if not state.recorder_connected:
         wait_s = max(0, -(-(state.retry_us - now_us) // US_PER_S))
         again = words("smart.reconnecting_in", n=wait_s) if wait_s else words("smart.reconnecting")
@@ -58,9 +69,52 @@ def live_words(state: FeedState, has_picture: bool, now_us: int, recorder_name: 
             return refusal(state)
         case "broken":
             return TileWords(words("smart.broken"), words("smart.broken_hint", detail=state.reason), "warn")
+        case "restarting":
+            return TileWords(words("smart.decoder_restarts"), words("smart.decoder_restarts_hint"))
+        case "poisonous":
+            hint = words("smart.poisonous_hint", n=state.reason, seconds=state.code)
+            return TileWords(words("smart.poisonous"), hint, "warn")
     if not has_picture:
         return TileWords(words("smart.connecting"), state.reason if state.state == "connecting" else "")
+    if age_us:
+        return TileWords(words("smart.old_picture", age=age_text(age_us)), _why_old(state, quality), "warn")
     return TileWords()
+
+
+def _why_old(state: FeedState, quality: FeedQuality | None) -> str:
+    if state.state == "connecting":
+        return state.reason or words("smart.old_connecting")
+    if quality is not None and quality.level is Level.KEYFRAMES:
+        return words("smart.quality_keyframes_hint")
+    return words("smart.old_no_newer")
+
+
+def quality_words(quality: FeedQuality | None) -> tuple[str, str]:
+    """The badge of a live tile and its colour: nothing for the camera's first stream in full."""
+    if quality is None:
+        return "", "muted"
+    match quality.level:
+        case Level.SMALLER:
+            return words("smart.quality_smaller"), "warn"
+        case Level.THINNED:
+            return words("smart.quality_thinned"), "warn"
+        case Level.KEYFRAMES:
+            return words("smart.quality_keyframes"), "warn"
+    return (words("smart.quality_sub"), "muted") if quality.track == "secondary" else ("", "muted")
+
+
+def quality_hint(quality: FeedQuality) -> str:
+    """What stands behind the badge: stream, size, and why less is decoded."""
+    size = f"{quality.width_px}\u00d7{quality.height_px}"
+    stream = words("smart.stream_second" if quality.track == "secondary" else "smart.stream_first", size=size)
+    match quality.level:
+        case Level.SMALLER:
+            return f"{stream}\n{words('smart.quality_smaller_hint')}"
+        case Level.THINNED:
+            return f"{stream}\n{words('smart.quality_thinned_hint')}"
+        case Level.KEYFRAMES:
+            return f"{stream}\n{words('smart.quality_keyframes_hint')}"
+    return stream
 
 
 def refusal(state: FeedState) -> TileWords:

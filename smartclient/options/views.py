@@ -11,7 +11,7 @@ from platformdirs import user_config_path
 log = logging.getLogger(__name__)
 
 _MOST_USERS = 50
-_MOST_TILES = 64
+_MOST_TILES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class SavedViews:
         if not isinstance(row, dict):
             return None
         columns, cameras = row.get("columns"), row.get("cameras")
-        if not isinstance(columns, int) or not 1 <= columns <= 8 or not isinstance(cameras, list):
+        if not isinstance(columns, int) or not 1 <= columns <= 10 or not isinstance(cameras, list):
             return None
         return SavedView(columns, tuple(str(camera) for camera in cameras[:_MOST_TILES]))
 

@@ -36,7 +36,8 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class OpenTile:
-    """Show a device in the slot that comes along. Recorded from `at_us`, or live when that is None."""
+    """Show a device in the slot that comes along. Recorded from `at_us`, or live when that is None; live, a `track` of
+    "" is the one that fits the tile's size."""
 
     op: ClassVar = "open"
     tile: int
@@ -58,6 +59,25 @@ class ResizeTile:
     width_px: int
     height_px: int
     memory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ZoomTile:
+    """Show a part of the picture only: its left and top edge and its size, in shares of the picture."""
+
+    op: ClassVar = "zoom"
+    tile: int
+    left: float
+    top: float
+    size: float
+
+
+@dataclass(frozen=True, slots=True)
+class SelectTiles:
+    """What the operator looks at: these are the last that are decoded less when it is too much."""
+
+    op: ClassVar = "select"
+    tiles: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +159,18 @@ class TileState:
 
 
 @dataclass(frozen=True, slots=True)
+class TileQuality:
+    """Which stream a live tile shows, its size, and how much of it is decoded (quality.Level)."""
+
+    op: ClassVar = "quality"
+    tile: int
+    track: str
+    width_px: int
+    height_px: int
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
 class RecorderState:
     """`ahead_us`: the recorder's UTC minus our monotonic clock. `retry_us`: monotonic time of the next try."""
 
@@ -153,10 +185,13 @@ class RecorderState:
 
 @dataclass(frozen=True, slots=True)
 class Spans:
+    """What is recorded, and what is not: `gaps` are [from, to, reason, detail], as the media channel tells them."""
+
     op: ClassVar = "spans"
     id: int
     spans: list[list[int]]
     error: str = ""
+    gaps: list[list[Any]] = dataclasses.field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +203,20 @@ class Sound:
     reason: str = ""
 
 
-ToWorker = Recorders | Token | OpenTile | ResizeTile | CloseTile | Play | Listen | StopListening | AskSpans
-FromWorker = Ready | Alive | TileState | RecorderState | Spans | Sound
+ToWorker = (
+    Recorders
+    | Token
+    | OpenTile
+    | ResizeTile
+    | ZoomTile
+    | SelectTiles
+    | CloseTile
+    | Play
+    | Listen
+    | StopListening
+    | AskSpans
+)
+FromWorker = Ready | Alive | TileState | TileQuality | RecorderState | Spans | Sound
 _OPS: dict[str, type[Any]] = {kind.op: kind for kind in (*get_args(ToWorker), *get_args(FromWorker))}
 
 

@@ -3,7 +3,8 @@
 import itertools
 import logging
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
@@ -11,12 +12,13 @@ from common.foundation.clock import UtcUs
 from smartclient.video import control
 from smartclient.video.clock import PlayClock
 from smartclient.video.feed import FeedSource, TileFeed
+from smartclient.video.pace import Pace
 from smartclient.video.slots import monotonic_us
+from smartclient.video.suspects import Suspects
 from smartclient.video.worker_process import WorkerProcess
 
 log = logging.getLogger(__name__)
 
-POLL_MS = 16  # at most about 60 looks a second
 _FIRST_TILE = 16  # below are the playback group and sound
 
 
@@ -45,6 +47,8 @@ class VideoEngine(QObject):
         self._ahead_us: dict[str, int] = {}
         self._lost: dict[str, control.RecorderState] = {}
         self._clock = PlayClock(UtcUs(0), 0)
+        self._suspects = Suspects()
+        self._selected = control.SelectTiles([])
         self._listening: tuple[control.Listen, int] | None = None
         self._workers: list[WorkerProcess] = []
         self._ready: set[WorkerProcess] = set()
@@ -57,7 +61,8 @@ class VideoEngine(QObject):
             worker.start()
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._timer.setInterval(POLL_MS)
+        self._pace = Pace()
+        self._timer.setInterval(self._pace.interval_ms)
         self._timer.timeout.connect(self._poll)
 
     # what the site says
@@ -90,12 +95,34 @@ class VideoEngine(QObject):
         self._feeds[feed.tile] = feed
         self._worker_of[feed.tile] = worker
         if worker in self._ready:
-            feed.open_in_worker(self._at(source))
+            self._open_in(worker, feed)
         lost = self._lost.get(source.recorder)
         if lost is not None:
             feed.recorder_said(False, lost.reason, lost.retry_us)
         self._timer.start()
         return feed
+
+    def _open_in(self, worker: WorkerProcess, feed: TileFeed) -> None:
+        """Let a process decode a tile, unless its stream has killed the last ones: then later."""
+        rest_s = self._suspects.rests_s(feed.source, time.monotonic())
+        if rest_s == 0.0:
+            feed.open_in_worker(self._at(feed.source))
+            return
+        deaths = self._suspects.deaths(feed.source)
+        feed.worker_said(control.TileState(feed.tile, "poisonous", reason=str(deaths), code=str(round(rest_s))))
+        QTimer.singleShot(round(rest_s * 1000) + 50, feed, lambda: self._rested(worker, feed))
+
+    def _rested(self, worker: WorkerProcess, feed: TileFeed) -> None:
+        if self._worker_of.get(feed.tile) is worker and worker in self._ready:
+            feed.worker_said(control.TileState(feed.tile, "connecting"))
+            self._open_in(worker, feed)
+
+    def select(self, feeds: Sequence[TileFeed]) -> None:
+        """These tiles are looked at: they are the last that are decoded less when the computer is overloaded."""
+        selected = control.SelectTiles([feed.tile for feed in feeds])
+        if selected != self._selected:
+            self._selected = selected
+            self._to_all(selected)
 
     def _sender(self, worker: WorkerProcess) -> Callable[[control.ToWorker, int | None], None]:
         def send(message: control.ToWorker, descriptor: int | None = None) -> None:
@@ -116,6 +143,8 @@ class VideoEngine(QObject):
     def _poll(self) -> None:
         for feed in list(self._feeds.values()):  # what hears of a picture may open and close tiles
             feed.poll()
+        if self._pace.ticked(time.monotonic(), time.thread_time(), len(self._feeds)):
+            self._timer.setInterval(self._pace.interval_ms)
 
     # playback
 
@@ -190,9 +219,10 @@ class VideoEngine(QObject):
         if self._token.token:
             worker.send(self._token)
         worker.send(self._play_message("follow"))
+        worker.send(self._selected)
         for number, feed in self._feeds.items():
             if self._worker_of[number] is worker:
-                feed.open_in_worker(self._at(feed.source))
+                self._open_in(worker, feed)
         if self._listening is not None and worker is self._workers[0]:
             worker.send(*self._listening)
 
@@ -202,9 +232,12 @@ class VideoEngine(QObject):
             if asked is worker:
                 del self._asked[number]
                 self.spans.emit(control.Spans(number, [], "the decoder process was restarted"))
-        for number, feed in self._feeds.items():
-            if self._worker_of[number] is worker:
-                feed.worker_said(control.TileState(number, "connecting"))
+        torn = [feed for number, feed in self._feeds.items() if self._worker_of[number] is worker]
+        for feed in torn:
+            if feed.decoder_was_working:
+                self._suspects.died_over(feed.source, time.monotonic())
+                log.warning("a decoder process died over a stream", extra={"device": feed.source.device})
+            feed.worker_said(control.TileState(feed.tile, "restarting"))
 
     def _said(self, worker: WorkerProcess, message: object) -> None:
         match message:
@@ -212,6 +245,10 @@ class VideoEngine(QObject):
                 feed = self._feeds.get(message.tile)
                 if feed is not None and self._worker_of.get(message.tile) is worker:
                     feed.worker_said(message)
+            case control.TileQuality():
+                feed = self._feeds.get(message.tile)
+                if feed is not None and self._worker_of.get(message.tile) is worker:
+                    feed.worker_told_quality(message)
             case control.RecorderState():
                 self._recorder_said(worker, message)
             case control.Spans():

@@ -8,19 +8,24 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 
 from common.foundation.clock import UtcUs
+from common.media.picture_part import Part
 from smartclient.video import control
+from smartclient.video.quality import Level
 from smartclient.video.slots import MOST_PICTURE_BYTES, PictureInfo, SlotReader
 
 _MOST_GAPS = 64
+_MOST_IMAGES = 6
+_RGB32 = QImage.Format.Format_RGB32
 
 
 @dataclass(frozen=True, slots=True)
 class FeedSource:
-    """What a tile shows: a device's track on a recording server, live or recorded."""
+    """What a tile shows: a device's track on a recording server, live or recorded. A `track` of "": live the one that
+    fits the tile, recorded the first."""
 
     recorder: str
     device: str
-    track: str = "primary"
+    track: str = ""
     recorded: bool = False
 
 
@@ -38,13 +43,21 @@ class FeedState:
     edge_us: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class FeedQuality:
+    """Which stream a live tile shows, and how much of it is decoded."""
+
+    track: str
+    width_px: int
+    height_px: int
+    level: Level = Level.FULL
+
+
 class TileFeed(QObject):
     """Made by `VideoEngine.open`, ended by `close`. The picture it gives stays whole until the next `take`."""
 
     changed = Signal()
-    """`state` is another one."""
-    arrived = Signal()
-    """A newer picture can be taken."""
+    """`state` or `quality` is another one."""
 
     def __init__(
         self,
@@ -61,6 +74,10 @@ class TileFeed(QObject):
         self.source = source
         self.state = FeedState()
         self.info: PictureInfo | None = None
+        self.quality: FeedQuality | None = None
+        self.arrived: Callable[[], None] = _nobody
+        """Called when a newer picture can be taken. No signal: 64 tiles have 1600 pictures a second."""
+        self._part = Part()
         self._send = send
         self._closed = closed
         self._ended = False  # a window on its way out may still paint, resize and close
@@ -68,6 +85,7 @@ class TileFeed(QObject):
         self._slot, self._descriptor = SlotReader.create(self._needed_bytes())
         self._number = 0
         self._image: QImage | None = None
+        self._images: dict[tuple[int, int, int], QImage] = {}  # over the slot's buffers, by number and size
 
     def _needed_bytes(self) -> int:
         return min(MOST_PICTURE_BYTES, self._box_px[0] * self._box_px[1] * 4)
@@ -78,7 +96,24 @@ class TileFeed(QObject):
         message = control.OpenTile(
             self.tile, self.source.recorder, self.source.device, self.source.track, width_px, height_px, at_us
         )
+        self._slot.new_writer()
         self._send(message, self._descriptor)
+        if not self._part.whole:
+            self._send_zoom()
+
+    def zoom(self, part: Part) -> None:
+        """Show this part of the picture from now on."""
+        if part != self._part and not self._ended:
+            self._part = part
+            self._send_zoom()
+
+    def _send_zoom(self) -> None:
+        self._send(control.ZoomTile(self.tile, self._part.left, self._part.top, self._part.width), None)
+
+    @property
+    def decoder_was_working(self) -> bool:
+        """Whether the decoder process was at work on this tile's stream when it last moved."""
+        return not self._ended and self._slot.decoder_was_working
 
     def resize(self, width_px: int, height_px: int) -> None:
         """Want pictures for another box, in device pixels."""
@@ -90,6 +125,7 @@ class TileFeed(QObject):
         fits = needed <= capacity <= 4 * max(needed, 1 << 20)
         descriptor = None
         if not fits:
+            self._images.clear()
             self._slot.close()
             os.close(self._descriptor)
             self._slot, self._descriptor = SlotReader.create(needed)
@@ -98,10 +134,10 @@ class TileFeed(QObject):
         self._send(control.ResizeTile(self.tile, *box_px, memory=descriptor is not None), descriptor)
 
     def poll(self) -> bool:
-        """Say `arrived` when there is a newer picture. Called on each tick of the engine."""
+        """Call `arrived` when there is a newer picture. Called on each tick of the engine."""
         if self._ended or not self._slot.newer_than(self._number):
             return False
-        self.arrived.emit()
+        self.arrived()
         return True
 
     def take(self) -> QImage | None:
@@ -112,8 +148,14 @@ class TileFeed(QObject):
                 info, pixels = taken
                 self.info = info
                 self._number = info.number
-                stride_bytes = info.width_px * 4
-                self._image = QImage(pixels, info.width_px, info.height_px, stride_bytes, QImage.Format.Format_RGB32)
+                key = (info.buffer, info.width_px, info.height_px)
+                image = self._images.get(key)
+                if image is None:
+                    if len(self._images) >= _MOST_IMAGES:
+                        self._images.clear()
+                    image = QImage(pixels, info.width_px, info.height_px, info.width_px * 4, _RGB32)
+                    self._images[key] = image
+                self._image = image
         return self._image
 
     def close(self) -> None:
@@ -123,6 +165,8 @@ class TileFeed(QObject):
         self._ended = True
         self._send(control.CloseTile(self.tile), None)
         self._image = None
+        self._images.clear()
+        self.arrived = _nobody
         self._slot.close()
         os.close(self._descriptor)
         self._closed(self)
@@ -145,6 +189,13 @@ class TileFeed(QObject):
         else:
             self.set_state(_changed(old, state=said.state, since_us=said.since_us, reason=said.reason, code=said.code))
 
+    def worker_told_quality(self, said: control.TileQuality) -> None:
+        """Take which stream it is, and how much of it is decoded."""
+        quality = FeedQuality(said.track, said.width_px, said.height_px, Level(said.level))
+        if quality != self.quality:
+            self.quality = quality
+            self.changed.emit()
+
     def recorder_said(self, connected: bool, reason: str, retry_us: int) -> None:
         """Take whether the recording server is there."""
         changes: dict[str, object] = {"recorder_connected": connected, "retry_us": retry_us}
@@ -164,6 +215,10 @@ class TileFeed(QObject):
             if start <= at and (end is None or at < end):
                 return start, end
         return None
+
+
+def _nobody() -> None:
+    """Nobody waits for pictures (yet)."""
 
 
 def _changed(old: FeedState, /, **changes: object) -> FeedState:

@@ -6,6 +6,7 @@ from collections import deque
 from common.protocols.media_channel.records import MediaRecord, RecordFlags, RecordKind
 
 MOST_RECORDS = 3000
+_KEYFRAME = int(RecordFlags.KEYFRAME)
 MOST_BYTES = 64 * 1024 * 1024
 
 
@@ -26,13 +27,13 @@ class RecordQueue:
         if record.kind is RecordKind.CONFIG:
             self._append(record)
             return
-        if self._until_keyframe and not record.flags & RecordFlags.KEYFRAME:
+        if self._until_keyframe and not record.flags & _KEYFRAME:
             self.skipped += 1
             return
         self._until_keyframe = False
         if len(self._waiting) >= MOST_RECORDS or self._bytes + len(record.payload) > MOST_BYTES:
             self._drop_before(len(self._waiting))
-            self._until_keyframe = not record.flags & RecordFlags.KEYFRAME
+            self._until_keyframe = not record.flags & _KEYFRAME
             if self._until_keyframe:
                 self.skipped += 1
                 return
@@ -63,11 +64,7 @@ class RecordQueue:
     def skip_to_newest_keyframe(self) -> bool:
         """Drop what stands before the newest keyframe; False when there is nothing to drop."""
         newest = next(
-            (
-                place
-                for place in range(len(self._waiting) - 1, -1, -1)
-                if self._waiting[place][1].flags & RecordFlags.KEYFRAME
-            ),
+            (place for place in range(len(self._waiting) - 1, -1, -1) if self._waiting[place][1].flags & _KEYFRAME),
             0,
         )
         return newest > 0 and self._drop_before(newest) > 0

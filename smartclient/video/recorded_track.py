@@ -44,6 +44,7 @@ class RecordedTrack:
     def __init__(
         self,
         tile: int,
+        sub: int,
         device: DeviceId,
         track: TrackName,
         *,
@@ -53,7 +54,8 @@ class RecordedTrack:
         report: Callable[[TileState], None],
         clock: PlayClock,
     ) -> None:
-        self.sub = tile
+        self.tile = tile
+        self.sub = sub
         self._device = device
         self._track = track
         self._output = output
@@ -112,16 +114,17 @@ class RecordedTrack:
                 clock.speed,
                 clock.paused,
                 clock.generation,
+                self._output.box_px[0],
             )
         )
 
     def message(self, message: ServerMessage) -> None:
         if isinstance(message, Gap) and not is_older(message.generation, self._clock.generation):
-            self._report(TileState(self.sub, "gap", message.from_us, to_us=message.to_us))
+            self._report(TileState(self.tile, "gap", message.from_us, to_us=message.to_us))
         elif isinstance(message, Edge) and not is_older(message.generation, self._clock.generation):
-            self._report(TileState(self.sub, "edge", message.at_us))
+            self._report(TileState(self.tile, "edge", message.at_us))
         elif isinstance(message, Error):
-            self._report(TileState(self.sub, "refused", reason=message.message, code=message.code))
+            self._report(TileState(self.tile, "refused", reason=message.message, code=message.code))
 
     def record(self, record: MediaRecord) -> None:
         if record.kind not in (RecordKind.CONFIG, RecordKind.VIDEO):
@@ -194,7 +197,7 @@ class RecordedTrack:
         result = future.result()
         if result.error:
             log.warning("recording cannot be decoded", extra={"device": self._device, "cause": result.error})
-            self._report(TileState(self.sub, "broken", reason=result.error))
+            self._report(TileState(self.tile, "broken", reason=result.error))
         if result.generation == self._clock.generation:
             shown = [picture for picture in result.pictures if picture.utc_us not in self._hidden]
             self._hidden -= {picture.utc_us for picture in result.pictures}

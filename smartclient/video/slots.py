@@ -5,7 +5,8 @@ reader says which buffer it holds before it paints, and looks again whether that
 also has a sequence lock (odd while it is written), so a picture torn by a missed hand-shake is seen and not taken.
 
 Layout, all words i64 in the machine's byte order: word 0 magic, 1 published = count * 4 + buffer index, 2 held index
-(-1: none), 3 bytes of one buffer; buffer headers of 10 words at word 8, 18, 28; pictures (BGRA) from byte 4096 on.
+(-1: none), 3 bytes of one buffer, 4 whether the decoder is at work on this tile's stream; buffer headers of 10 words at
+word 8, 18, 28; pictures (BGRA) from byte 4096 on.
 """
 
 import contextlib
@@ -18,7 +19,7 @@ from enum import IntFlag
 from common.foundation.clock import UtcUs
 
 _MAGIC = 0x5645_4445_5454_4531
-_PUBLISHED, _HELD, _BUFFER_BYTES = 1, 2, 3
+_PUBLISHED, _HELD, _BUFFER_BYTES, _WORKING = 1, 2, 3, 4
 _HEADERS_AT, _HEADER_WORDS = 8, 10
 _PICTURES_AT_BYTES = 4096
 BUFFERS = 3
@@ -44,10 +45,14 @@ class PictureInfo:
     decode_us: int
     shown_us: int
     number: int = 0  # counts the slot's pictures
+    buffer: int = 0  # which of the slot's buffers it is in
 
     @property
     def size_bytes(self) -> int:
         return self.width_px * self.height_px * 4
+
+
+_FLAGS = tuple(PictureFlags(value) for value in range(8))  # making one costs more than all else that `take` does
 
 
 def slot_bytes(picture_bytes: int) -> int:
@@ -109,6 +114,10 @@ class SlotWriter(_Slot):
         self._words[self._header(index)] |= 1
         return index, self._picture(index, size_bytes)
 
+    def working(self, at_work: bool) -> None:
+        """Mark that the decoder is about to touch this tile's stream, or is done: who died over it is known then."""
+        self._words[_WORKING] = at_work
+
     def publish(self, index: int, info: PictureInfo) -> None:
         """Show the buffer that `begin` gave."""
         at, words = self._header(index), self._words
@@ -139,6 +148,15 @@ class SlotReader(_Slot):
         reader._words[0] = _MAGIC
         return reader, descriptor
 
+    @property
+    def decoder_was_working(self) -> bool:
+        """Whether the decoder is, or was when it died, at work on this tile's stream."""
+        return self._words[_WORKING] != 0
+
+    def new_writer(self) -> None:
+        """Another decoder process takes over from one that died."""
+        self._words[_WORKING] = 0
+
     def newer_than(self, number: int) -> bool:
         """Whether a picture later than `number` was published: cheap enough to ask 60 times a second."""
         return self._words[_PUBLISHED] >> 2 > number
@@ -155,16 +173,9 @@ class SlotReader(_Slot):
             if words[_PUBLISHED] != published:
                 continue
             at = self._header(index)
-            lock = words[at]
+            lock, generation, width_px, height_px, utc_us, flags, decode_us, shown_us, number = words[at : at + 9]
             info = PictureInfo(
-                generation=words[at + 1],
-                width_px=words[at + 2],
-                height_px=words[at + 3],
-                utc_us=UtcUs(words[at + 4]),
-                flags=PictureFlags(words[at + 5]),
-                decode_us=words[at + 6],
-                shown_us=words[at + 7],
-                number=words[at + 8],
+                generation, width_px, height_px, UtcUs(utc_us), _FLAGS[flags & 7], decode_us, shown_us, number, index
             )
             if lock & 1 or words[at] != lock or info.size_bytes > words[_BUFFER_BYTES]:
                 continue

@@ -93,9 +93,6 @@ class SoundTrack:
         self._waiting.append(record)
         self._wake.set()
 
-    def resized(self) -> None:
-        """A sound has no size."""
-
     async def run(self) -> None:
         """Decode and write until cancelled."""
         loop = asyncio.get_running_loop()

@@ -11,22 +11,28 @@ import os
 import signal
 import socket
 import ssl
+import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from common.foundation.clock import UtcUs
 from common.foundation.ids import DeviceId
-from common.media.access_unit import TrackName
+from common.media.access_unit import PRIMARY, TrackName
+from common.media.picture_part import Part
 from common.net.tls import pinned_context
 from smartclient.video import control
 from smartclient.video.audio_ring import RingWriter
 from smartclient.video.clock import PlayClock
-from smartclient.video.live_track import LiveTrack
+from smartclient.video.decode_budget import DecodeBudget
+from smartclient.video.decode_turns import DecodeTurns
+from smartclient.video.live_tile import SUBS_A_TILE, LiveTile
 from smartclient.video.recorded_track import RecordedTrack
-from smartclient.video.recorder_link import RecorderLink, Track
+from smartclient.video.recorder_link import RecorderLink
 from smartclient.video.sound_track import SoundTrack
 from smartclient.video.tile_output import TileOutput
+from smartclient.video.worker_start import die_with_parent, run
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +45,9 @@ _MOST_TILES = 128
 class _Open:
     """A track with its task, its connection, and what it writes to."""
 
-    track: Track
+    track: LiveTile | RecordedTrack | SoundTrack
     link: RecorderLink
-    task: asyncio.Task[None]
+    task: asyncio.Task[None] | None = None
     output: TileOutput | None = None
     ring: RingWriter | None = None
 
@@ -51,7 +57,7 @@ class GuiGone(Exception):
 
 
 class Worker:
-    """Does what the GUI says; all on one event loop, decoding in two threads beside it."""
+    """Does what the GUI says; all on one event loop, with two threads beside it for what takes long."""
 
     def __init__(self, control_socket: socket.socket) -> None:
         self._socket = control_socket
@@ -69,6 +75,9 @@ class Worker:
         self._clock = PlayClock(UtcUs(0), 0)
         self._unsent = bytearray()
         self._loop = asyncio.get_running_loop()
+        self._turns = DecodeTurns(self._decode)
+        self._budget = DecodeBudget()
+        self._selected: frozenset[int] = frozenset()
 
     async def run(self) -> None:
         """Work until the GUI closes the socket."""
@@ -76,6 +85,7 @@ class Worker:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
                 tasks.create_task(self._follow(), name="alive")
+                tasks.create_task(self._turns.run(), name="live pictures")
                 self._say(control.Ready())
                 await self._obey()
         except* GuiGone:
@@ -109,13 +119,33 @@ class Worker:
             loop.remove_reader(self._socket)
 
     async def _follow(self) -> None:
+        judged_s, worked_s = time.monotonic(), time.process_time()
         while True:
             await asyncio.sleep(_ALIVE_EVERY_S)
+            now_s, cpu_s = time.monotonic(), time.process_time()
+            self._judge(now_s - judged_s, cpu_s - worked_s)
+            judged_s, worked_s = now_s, cpu_s
             await asyncio.get_running_loop().run_in_executor(self._decode, int)  # a decoder that hangs hangs this
             self._say(control.Alive())
             if not self._clock.paused:
                 for link, _ in self._links.values():
                     link.play(self._clock, "follow")
+
+    def _judge(self, seconds: float, cpu_s: float) -> None:
+        """Hold the process within its core."""
+        tiles = {tile.tile: tile for tile in self._live()}
+        for tile in tiles.values():
+            tile.look()
+        self._turns.streams = len(tiles)
+        costs = [tile.cost(seconds) for tile in tiles.values()]
+        busy = max(self._turns.busy_s, cpu_s) / seconds
+        for number, level in self._budget.judge(time.monotonic(), busy, self._turns.worst_late_s, costs).items():
+            log.info("tile decoded differently", extra={"tile": number, "level": level.name, "busy": round(busy, 2)})
+            tiles[number].set_level(level)
+        self._turns.judged()
+
+    def _live(self) -> list[LiveTile]:
+        return [opened.track for opened in self._open.values() if isinstance(opened.track, LiveTile)]
 
     def _say(self, message: control.FromWorker) -> None:
         self._unsent += control.encode(message)
@@ -144,6 +174,12 @@ class Worker:
                 self._open_tile(message)
             case control.ResizeTile():
                 self._resize(message)
+            case control.ZoomTile():
+                self._zoom(message)
+            case control.SelectTiles():
+                self._selected = frozenset(message.tiles)
+                for tile in self._live():
+                    tile.selected = tile.tile in self._selected
             case control.CloseTile():
                 self._stop(message.tile)
             case control.Play():
@@ -173,7 +209,7 @@ class Worker:
                         moved = self._link(recorder)
                         if moved is not None:
                             opened.link = moved
-                            moved.add(opened.track)
+                            _join(opened)
 
     def _link(self, recorder: str) -> RecorderLink | None:
         known = self._links.get(recorder)
@@ -203,30 +239,50 @@ class Worker:
             self._say(control.TileState(message.tile, "refused", code="no_recorder"))
             return
         self._stop(message.tile)
-        device, name = DeviceId(message.device), TrackName(message.track)
-        track: Track
+        device = DeviceId(message.device)
+        track: LiveTile | RecordedTrack
         if message.at_us is None:
-            track = LiveTrack(message.tile, device, name, output=output, decode=self._decode, report=self._say_soon)
+            track = LiveTile(
+                message.tile,
+                device,
+                message.track,
+                output=output,
+                turns=self._turns,
+                report=self._say_soon,
+                later=self._later,
+            )
+            track.selected = message.tile in self._selected
         else:
             track = RecordedTrack(
                 message.tile,
+                message.tile * SUBS_A_TILE,
                 device,
-                name,
+                TrackName(message.track or PRIMARY),
                 output=output,
                 decode=self._decode,
                 show=self._show,
                 report=self._say_soon,
                 clock=self._clock,
             )
-        self._start(track, link, output=output)
+        opened = _Open(track, link, output=output)
+        if isinstance(track, RecordedTrack):
+            opened.task = self._task(track)
+        self._open[message.tile] = opened
+        _join(opened)
 
-    def _start(
-        self, track: Track, link: RecorderLink, output: TileOutput | None = None, ring: RingWriter | None = None
-    ) -> None:
+    def _task(self, track: RecordedTrack | SoundTrack) -> asyncio.Task[None]:
         assert self._tasks is not None
-        task = self._tasks.create_task(track.run(), name=f"track {track.sub}")
-        self._open[track.sub] = _Open(track, link, task, output, ring)
-        link.add(track)
+        return self._tasks.create_task(track.run(), name=f"track {track.sub}")
+
+    def _later(self, act: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends
+            self._loop.call_soon_threadsafe(act)
+
+    def _zoom(self, message: control.ZoomTile) -> None:
+        opened = self._open.get(message.tile)
+        if opened is not None and opened.output is not None and not isinstance(opened.track, SoundTrack):
+            opened.output.zoom(Part(message.left, message.top, message.size, message.size))
+            opened.track.resized()
 
     def _say_soon(self, message: control.FromWorker) -> None:
         """Say from a decoder thread as well as from the loop."""
@@ -237,7 +293,7 @@ class Worker:
         descriptor = self._memory.popleft() if message.memory else None
         try:
             opened = self._open.get(message.tile)
-            if opened is not None and opened.output is not None:
+            if opened is not None and opened.output is not None and not isinstance(opened.track, SoundTrack):
                 opened.output.resize(message.width_px, message.height_px, descriptor)
                 opened.track.resized()
         finally:
@@ -267,7 +323,9 @@ class Worker:
             self._say(control.Sound("refused", "the recording server is not known"))
             return
         clock = None if message.at_us is None else self._clock
-        self._start(SoundTrack(DeviceId(message.device), ring, self._decode, self._say_sound, clock), link, ring=ring)
+        track = SoundTrack(DeviceId(message.device), ring, self._decode, self._say_sound, clock)
+        self._open[SoundTrack.sub] = opened = _Open(track, link, self._task(track), ring=ring)
+        _join(opened)
 
     def _say_sound(self, message: control.Sound) -> None:
         self._say_soon(message)
@@ -276,13 +334,24 @@ class Worker:
         opened = self._open.pop(sub, None)
         if opened is None:
             return
-        opened.link.remove(opened.track)
-        opened.task.cancel()
+        if isinstance(opened.track, LiveTile):
+            opened.track.leave()
+        else:
+            opened.link.remove(opened.track)
         if opened.output is not None:
             opened.output.close()
-        if opened.ring is not None:
-            ring = opened.ring
-            opened.task.add_done_callback(lambda _: ring.close())
+        if opened.task is not None:
+            opened.task.cancel()
+            if opened.ring is not None:
+                ring = opened.ring
+                opened.task.add_done_callback(lambda _: ring.close())
+
+
+def _join(opened: _Open) -> None:
+    if isinstance(opened.track, LiveTile):
+        opened.track.join(opened.link)
+    else:
+        opened.link.add(opened.track)
 
 
 def _close(opened: _Open) -> None:
@@ -301,12 +370,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--control-fd", type=int, required=True)
     arguments = parser.parse_args()
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal goes to the GUI, which closes us
     logging.basicConfig(level=os.environ.get("VEDETTE_LOG", "WARNING"))
     control_socket = socket.socket(fileno=arguments.control_fd)
     control_socket.setblocking(False)
     with control_socket:
-        asyncio.run(_work(control_socket))
+        run(_work(control_socket))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QToolTip
 from pytestqt.qtbot import QtBot
 
 from common.ui.off_thread import wait_for_jobs
@@ -17,6 +18,7 @@ from common.ui.theme import apply_theme
 from smartclient.app.window import SmartClientWindow
 from smartclient.live.tile import Tile
 from smartclient.options.views import SavedView, SavedViews
+from smartclient.playback.spans import Missing, missing_at
 from smartclient.video.engine import VideoEngine
 from tests.support.smartclient_rig import CAMERA, CAMERA_2, SiteClient, running_recorder
 
@@ -127,6 +129,35 @@ def test_playback_plays_steps_and_goes_back(
         until_picture(qtbot, window.live_grid.tiles[0])
 
 
+def test_the_timeline_tells_why_nothing_is_recorded(
+    qtbot: QtBot, open_window: Callable[[str], SmartClientWindow], tmp_path: Path
+) -> None:
+    with running_recorder(tmp_path, recorded_s=120, gap_s=60) as recorder:
+        window = open_window(recorder.uri)
+        until_picture(qtbot, window.live_grid.tiles[0])
+        window.show_playback()
+        page = window.playback
+        qtbot.waitUntil(lambda: len(page.spans.of(CAMERA)) == 2, timeout=WAIT_MS)
+        first_span, second_span = page.spans.of(CAMERA)
+        middle = (first_span[1] + second_span[0]) // 2
+        missing = missing_at(page.spans.gaps_of(CAMERA), middle)
+        assert missing is not None
+        assert (missing.start, missing.end) == (first_span[1], second_span[0])
+        timeline = page.timeline
+        timeline.show_gaps([Missing(missing.start, missing.end, "device_lost", "It closed the connection.")])
+        place = QPointF(timeline.scale.x_px(middle), timeline.height() - 30)
+        QTest.mouseMove(timeline, place.toPoint())
+        timeline._hint(_moved_to(place))
+        assert "camera lost" in QToolTip.text()
+        assert "It closed the connection." in QToolTip.text()
+        assert not timeline.grab().isNull()
+
+
+def _moved_to(place: QPointF) -> QMouseEvent:
+    none = Qt.MouseButton.NoButton
+    return QMouseEvent(QMouseEvent.Type.MouseMove, place, place, none, none, Qt.KeyboardModifier.NoModifier)
+
+
 def test_keys_and_tiles(qtbot: QtBot, open_window: Callable[[str], SmartClientWindow], tmp_path: Path) -> None:
     window = open_window("")
     grid = window.live_grid
@@ -186,3 +217,63 @@ def test_this_pyside_keeps_its_references() -> None:
     for number in range(1000):
         point.setX(number)
     assert abs(sys.getrefcount(None) - before) < 100
+
+
+def test_a_picture_that_grows_old_is_greyed_and_says_so(
+    qtbot: QtBot, open_window: Callable[[str], SmartClientWindow], tmp_path: Path
+) -> None:
+    with running_recorder(tmp_path) as recorder:
+        window = open_window(recorder.uri)
+        tile = window.live_grid.tiles[0]
+        until_picture(qtbot, tile)
+        qtbot.waitUntil(lambda: tile.said.headline == "", timeout=WAIT_MS)
+        recorder.silent = True
+        qtbot.waitUntil(lambda: tile.said.headline.startswith("Picture"), timeout=WAIT_MS)
+        box = tile.rect().adjusted(8, 40, -8, -8)
+        seen = tile.grab(box).toImage()
+        assert all(
+            (pixel := seen.pixelColor(x, 3)).saturation() < 90 or pixel.value() < 40 for x in range(0, seen.width(), 7)
+        )
+        recorder.silent = False
+        qtbot.waitUntil(lambda: tile.said.headline == "", timeout=WAIT_MS)
+
+
+def test_a_tile_is_zoomed_and_stands_still_when_minimised(
+    qtbot: QtBot, open_window: Callable[[str], SmartClientWindow], tmp_path: Path
+) -> None:
+    with running_recorder(tmp_path) as recorder:
+        window = open_window(recorder.uri)
+        tile = window.live_grid.tiles[0]
+        until_picture(qtbot, tile)
+        whole = tile.grab().toImage()
+        window.live_grid.setFocus()
+        tile.zoom_by(4)
+        assert tile.zoom.active
+        before = utc(tile)
+        qtbot.waitUntil(lambda: utc(tile) > before + 200_000, timeout=WAIT_MS)
+        assert tile.grab().toImage() != whole
+        window.go_back()
+        assert not tile.zoom.active
+        window.showMinimized()
+        qtbot.waitUntil(lambda: tile.feed is None, timeout=WAIT_MS)
+        window.showNormal()
+        until_picture(qtbot, tile)
+
+
+def test_garbage_leaves_the_other_tile_alone_and_mends(
+    qtbot: QtBot, open_window: Callable[[str], SmartClientWindow], engine: VideoEngine, tmp_path: Path
+) -> None:
+    with running_recorder(tmp_path) as recorder:
+        window = open_window(recorder.uri)
+        broken, other = window.live_grid.tiles[:2]
+        until_picture(qtbot, broken)
+        until_picture(qtbot, other)
+        (pid,) = engine.pids()
+        recorder.garbage = True
+        before = utc(other)
+        qtbot.waitUntil(lambda: utc(other) > before + 2_000_000, timeout=WAIT_MS)
+        assert other.said.headline == ""
+        recorder.garbage = False
+        before = utc(broken)
+        qtbot.waitUntil(lambda: utc(broken) > before and broken.said.headline == "", timeout=WAIT_MS)
+        assert engine.pids() == (pid,)

@@ -15,7 +15,8 @@ from server.recording.ingest.bus import AccessUnitBus, DeviceState
 from server.recording.mediadb.contract import Span, TrackKey
 from server.recording.mediadb.reader import MediaDatabaseReader
 from server.recording.mediadb.settings import WriterSettings
-from server.recording.mediadb.writer import MediaDatabaseWriter
+from server.recording.storages.reading import StoragesReader
+from server.recording.storages.writers import StorageWriters
 from tests.support.media_samples import audio_sample, video_sample
 
 CAMERA = DeviceId("11111111-1111-4111-8111-111111111111")
@@ -107,9 +108,12 @@ async def with_engine(root: Path, test: "Test", clock: FastClock | None = None) 
     bus.subscribe(Listener(failing=True))
     bus.subscribe(listener)
     settings = WriterSettings(min_free_bytes=0, cleaning_interval_s=3600)
-    reader = MediaDatabaseReader(root)
-    async with MediaDatabaseWriter(root, SystemClock(), settings, print) as writer, asyncio.TaskGroup() as tasks:
-        engine = Engine(writer, reader, bus, clock, tasks, drivers=lambda _: camera)
+    reader = StoragesReader(root)
+    async with (
+        StorageWriters(root, root / "data", SystemClock(), settings, print) as storages,
+        asyncio.TaskGroup() as tasks,
+    ):
+        engine = Engine(storages, reader, bus, clock, tasks, drivers=lambda _: camera)
         await test(engine, camera, listener, bus)
         await engine.stop()
     reader.close()

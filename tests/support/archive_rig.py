@@ -11,10 +11,10 @@ from common.foundation.clock import SystemClock, UtcUs
 from common.foundation.ids import DeviceId
 from common.media.access_unit import PRIMARY, AccessUnit, CodecConfig
 from server.recording.archiving.stage import Stage
-from server.recording.archiving.united import UnitedReader
 from server.recording.mediadb.contract import MediaReader, TrackKey
 from server.recording.mediadb.settings import WriterSettings
 from server.recording.mediadb.writer import MediaDatabaseWriter
+from server.recording.storages.reading import UnitedReader
 from tests.support.media_samples import START_UTC, video_sample
 
 KEY = TrackKey(DeviceId("11111111-1111-4111-8111-111111111111"), PRIMARY)

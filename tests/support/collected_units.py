@@ -7,6 +7,7 @@ from common.foundation.clock import UtcUs
 from common.foundation.ids import DeviceId
 from server.recording.drivers.contract import DeviceAddress, DeviceTrack, RawUnit
 from server.recording.drivers.opening import driver_for
+from server.recording.drivers.paced_reader import PacedReader
 
 CAMERA, MICROPHONE = DeviceId("camera"), DeviceId("microphone")
 
@@ -33,14 +34,15 @@ class CollectedUnits:
 
 
 async def run_until(address: DeviceAddress, sink: CollectedUnits, enough: Callable[[], bool]) -> None:
-    """Run the address's driver until `enough`, then cancel it; raises what the driver raises before."""
-    driving = asyncio.create_task(driver_for(address).run(address, sink))
-    try:
-        async with asyncio.timeout(30):
-            while not enough() and not driving.done():
-                await asyncio.sleep(0.02)
-        if driving.done():
-            driving.result()
-    finally:
-        driving.cancel()
-        await asyncio.wait([driving])
+    """Run the address's driver as an engine does until `enough`, then cancel it; raises what it raises before."""
+    async with PacedReader() as paced:
+        driving = asyncio.create_task(driver_for(address, paced).run(address, sink))
+        try:
+            async with asyncio.timeout(30):
+                while not enough() and not driving.done():
+                    await asyncio.sleep(0.02)
+            if driving.done():
+                driving.result()
+        finally:
+            driving.cancel()
+            await asyncio.wait([driving])

@@ -17,11 +17,14 @@ from common.net.tokens import Principal
 from common.protocols.media_channel.messages import Probe, Probed, ServerMessage
 from common.protocols.media_channel.records import MediaRecord, RecordKind
 from server.recording.api.devices import DeviceDirectory
+from server.recording.api.exports import ExportService
 from server.recording.api.listening import bound_socket
 from server.recording.api.media_server import Limits, MediaServer, media_server
 from server.recording.api.services import RecorderServices
 from server.recording.drivers.contract import DeviceTrack
+from server.recording.exporting.jobs import ExportJobs, ExportPlan
 from server.recording.ingest.bus import AccessUnitBus, DeviceState
+from server.recording.ledger.proof import RecordingProof
 from server.recording.mediadb.contract import Gop, Span, TrackKey
 from server.recording.playback.reading import recordings_pool
 from server.recording.relay.engine_side import serve_relay
@@ -152,6 +155,9 @@ class Rig:
     relay: LiveRelay
     manual: Manual
     uri: str
+    devices: DeviceDirectory
+    data: Path
+    """Where the ledger is, if a test keeps one."""
 
     def announce(self, device: DeviceId = CAMERA, config: CodecConfig = VIDEO) -> None:
         self.bus.publish_tracks([DeviceTrack(device, PRIMARY, config)])
@@ -173,15 +179,31 @@ def hardware(number: int = 1, **changes: object) -> RecordedHardware:
     return RecordedHardware.model_validate(values | changes)
 
 
+def idle_exports(folder: Path, clock: SystemClock) -> ExportJobs:
+    """Export jobs that nobody works off, of a recorder without recordings."""
+    return ExportJobs(ExportPlan(folder, folder / "recordings", folder / "exports"), "recorder", str, clock)
+
+
 @asynccontextmanager
-async def recorder_rig(socket_dir: Path, limits: Limits | None = None) -> AsyncIterator[Rig]:
+async def recorder_rig(
+    socket_dir: Path,
+    limits: Limits | None = None,
+    second_stream: bool = False,
+    exports: ExportService | None = None,
+) -> AsyncIterator[Rig]:
     """One recorder with two cameras on one engine's relay, all in this process, on a free port without TLS."""
     clock, bus, reader, manual = SystemClock(), AccessUnitBus(), ListReader(), Manual()
     path = socket_dir / "engine.sock"
     relay, link, devices = LiveRelay(clock), EngineLink(path, clock), DeviceDirectory()
-    devices.replace([hardware(1), hardware(2)])
+    devices.replace([hardware(1), hardware(2, sub_url="rtsp://camera/second" if second_stream else "")])
     relay.place({CAMERA: link, CAMERA_2: link, MICROPHONE: link})
-    async with asyncio.TaskGroup() as tasks, serve_relay(path, bus), recordings_pool(reader) as recordings:
+    data = socket_dir / "data"
+    proof = RecordingProof(data, reader, clock.now_us)
+    async with (
+        asyncio.TaskGroup() as tasks,
+        serve_relay(path, bus),
+        recordings_pool(reader, proof=proof) as recordings,
+    ):
         linked = tasks.create_task(link.run())
         services = RecorderServices(
             RecorderId("00000000-0000-4000-8000-0000000000ff"),
@@ -192,13 +214,15 @@ async def recorder_rig(socket_dir: Path, limits: Limits | None = None) -> AsyncI
             recordings,
             NoProber(),
             manual,
+            exports or idle_exports(socket_dir, clock),
             clock,
         )
         async with media_server(services, bound_socket("127.0.0.1", 0), None, limits or Limits()) as server:
             while not link.connected:
                 await asyncio.sleep(0.01)
-            yield Rig(server, bus, reader, relay, manual, f"ws://127.0.0.1:{server.port}/media")
+            yield Rig(server, bus, reader, relay, manual, f"ws://127.0.0.1:{server.port}/media", devices, data)
         linked.cancel()
+    proof.close()
 
 
 class Viewer:

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,8 @@ from pathlib import Path
 from common.clients.management_values import Camera, Hardware, Microphone, RecordingServer
 from common.foundation.clock import SystemClock, UtcUs
 from common.foundation.ids import DeviceId, HardwareId, RecorderId
-from common.media.access_unit import PRIMARY, AccessUnit, CodecConfig
+from common.media.access_unit import PRIMARY, SECONDARY, AccessUnit, CodecConfig
+from server.recording.drivers.contract import DeviceTrack
 from server.recording.ingest.bus import DeviceState
 from server.recording.mediadb.contract import Gop, TrackKey
 from tests.support.media_samples import START_UTC, video_sample
@@ -25,6 +27,12 @@ def moved(unit: AccessUnit, to: int, loop: int, frames: int) -> AccessUnit:
     """`unit` of a clip that repeats: times and ticks go on."""
     shift = loop * frames * 3600
     return dataclasses.replace(unit, pts=unit.pts + shift, dts=unit.dts + shift, utc_us=UtcUs(to))
+
+
+def _noise(unit: AccessUnit, seed: int) -> AccessUnit:
+    """The same unit with bytes that mean nothing, of the same length, in one NAL unit of the same type."""
+    body = random.Random(seed).randbytes(max(0, len(unit.data) - 5))
+    return dataclasses.replace(unit, data=(len(body) + 1).to_bytes(4, "big") + unit.data[4:5] + body)
 
 
 def recorded_gops(config: CodecConfig, units: tuple[AccessUnit, ...], start: int, seconds: int) -> list[Gop]:
@@ -49,6 +57,8 @@ class RunningRecorder:
         self._loop = loop
         self.config = config
         self.uri = rig.uri
+        self.silent = False  # nothing comes, and nobody says why
+        self.garbage = False  # the first camera sends noise instead of pictures
 
     def lose(self, device: DeviceId, reason: str) -> None:
         """The camera sends nothing any more."""
@@ -61,16 +71,25 @@ class RunningRecorder:
 
 @contextmanager
 def running_recorder(
-    folder: Path, recorded_s: int = 0, gap_s: int = 0, live: bool = True, size_px: tuple[int, int] = (160, 96)
+    folder: Path,
+    recorded_s: int = 0,
+    gap_s: int = 0,
+    live: bool = True,
+    size_px: tuple[int, int] = (160, 96),
+    second_px: tuple[int, int] | None = None,
 ) -> Iterator[RunningRecorder]:
-    """Both cameras live at 25 pictures a second; the first has recordings that end now, with a gap in their middle."""
+    """Both cameras live at 25 pictures a second, the other one with a smaller second stream if wanted; the first has
+    recordings that end now, with a gap in their middle."""
     config, units = video_sample(frames=2 * GOP_UNITS, gop=GOP_UNITS, width_px=size_px[0], height_px=size_px[1])
+    smaller = None
+    if second_px is not None:
+        smaller = video_sample(frames=2 * GOP_UNITS, gop=GOP_UNITS, width_px=second_px[0], height_px=second_px[1])
     ready, stop = threading.Event(), threading.Event()
     made: list[RunningRecorder] = []
     failed: list[BaseException] = []
 
     async def serve() -> None:
-        async with recorder_rig(folder) as rig:
+        async with recorder_rig(folder, second_stream=second_px is not None) as rig:
             now = SystemClock().now_us()
             if recorded_s:
                 half = recorded_s // 2
@@ -81,14 +100,20 @@ def running_recorder(
             if live:
                 for device in (CAMERA, CAMERA_2):
                     rig.announce(device, config)
+                if smaller is not None:
+                    rig.bus.publish_tracks([DeviceTrack(CAMERA_2, SECONDARY, smaller[0])])
             ready.set()
             number = 0
             while not stop.is_set():
-                if live:
+                if live and not made[0].silent:
                     loop, place = divmod(number, len(units))
                     unit = moved(units[place], SystemClock().now_us(), loop, len(units))
                     for device in (CAMERA, CAMERA_2):
-                        rig.bus.publish(device, PRIMARY, unit)
+                        noise = made[0].garbage and device == CAMERA
+                        rig.bus.publish(device, PRIMARY, _noise(unit, number) if noise else unit)
+                    if smaller is not None:
+                        small = moved(smaller[1][place], unit.utc_us, loop, len(units))
+                        rig.bus.publish(CAMERA_2, SECONDARY, small)
                     number += 1
                 await asyncio.sleep(FRAME_US / 1e6)
 

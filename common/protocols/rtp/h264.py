@@ -7,7 +7,7 @@ from common.foundation.errors import ProtocolError
 from common.media import h264
 from common.media.access_unit import Codec, CodecConfig
 from common.protocols.rtp.pictures import PictureAssembler
-from common.protocols.rtp.units import MOST_UNIT_BYTES, UnitSink
+from common.protocols.rtp.units import UnitSink
 
 _STAP_A, _FU_A = 24, 28
 
@@ -17,6 +17,7 @@ class H264Depacketizer(PictureAssembler):
 
     def __init__(self, sink: UnitSink, sprop: str = "") -> None:
         super().__init__(sink)
+        self._kind = 0  # of the fragmented NAL unit
         for text in sprop.split(",")[:64]:
             try:
                 nal = base64.b64decode(text.strip() + "==", validate=False)
@@ -39,9 +40,7 @@ class H264Depacketizer(PictureAssembler):
             if part & 0x80:
                 self._begin_fragments(data, start, end)
             elif self._nal_at >= 0:
-                self._picture += data[start + 2 : end]
-                if len(self._picture) > MOST_UNIT_BYTES:
-                    self._overflow()
+                self._add(bytes(data[start + 2 : end]))
             else:
                 self._unit_damaged = True
             if part & 0x40 and self._nal_at >= 0:
@@ -67,21 +66,15 @@ class H264Depacketizer(PictureAssembler):
 
     def _begin_fragments(self, data: memoryview, start: int, end: int) -> None:
         kind = data[start + 1] & 31
-        self._open_nal()
         self._middle = bytes((data[start], kind))
-        self._picture.append(data[start] & 0xE0 | kind)
-        self._picture += data[start + 2 : end]
+        self._kind = kind
+        self._open_nal(bytes((data[start] & 0xE0 | kind,)) + data[start + 2 : end])
         if kind <= h264.SLICE_IDR and kind:
             self._slice(kind, data[start], data, start + 2)
 
     def _end_fragments(self) -> None:
-        at = self._nal_at
-        kind = self._picture[at + 4] & 31
-        if kind in (h264.SPS, h264.PPS, h264.AUD):
-            nal = bytes(self._picture[at + 4 :])
-            del self._picture[at:]
-            self._nal_at = -1
-            self._take_set(nal)
+        if self._kind in (h264.SPS, h264.PPS, h264.AUD):
+            self._take_set(self._take_back_nal())
         else:
             self._close_nal()
 
@@ -96,10 +89,7 @@ class H264Depacketizer(PictureAssembler):
             return
         if kind <= h264.SLICE_IDR:
             self._slice(kind, data[start], data, start + 1)
-        self._picture += (end - start).to_bytes(4, "big")
-        self._picture += data[start:end]
-        if len(self._picture) > MOST_UNIT_BYTES:
-            self._overflow()
+        self._add((end - start).to_bytes(4, "big") + data[start:end])
 
     def _slice(self, kind: int, header: int, data: memoryview, at: int) -> None:
         if not self._has_slice:

@@ -7,7 +7,7 @@ from common.foundation.errors import ProtocolError
 from common.media import h265
 from common.media.access_unit import Codec, CodecConfig
 from common.protocols.rtp.pictures import PictureAssembler
-from common.protocols.rtp.units import MOST_UNIT_BYTES, UnitSink
+from common.protocols.rtp.units import UnitSink
 
 _AGGREGATION, _FRAGMENT = 48, 49
 _SETS = (h265.VPS, h265.SPS, h265.PPS)
@@ -18,6 +18,7 @@ class H265Depacketizer(PictureAssembler):
 
     def __init__(self, sink: UnitSink, sprops: tuple[str, ...] = ()) -> None:
         super().__init__(sink)
+        self._kind = 0  # of the fragmented NAL unit
         for text in ",".join(sprops).split(",")[:64]:
             try:
                 nal = base64.b64decode(text.strip() + "==", validate=False)
@@ -40,9 +41,7 @@ class H265Depacketizer(PictureAssembler):
             if part & 0x80:
                 self._begin_fragments(data, start, end)
             elif self._nal_at >= 0:
-                self._picture += data[start + 3 : end]
-                if len(self._picture) > MOST_UNIT_BYTES:
-                    self._overflow()
+                self._add(bytes(data[start + 3 : end]))
             else:
                 self._unit_damaged = True
             if part & 0x40 and self._nal_at >= 0:
@@ -68,22 +67,15 @@ class H265Depacketizer(PictureAssembler):
 
     def _begin_fragments(self, data: memoryview, start: int, end: int) -> None:
         kind = data[start + 2] & 63
-        self._open_nal()
         self._middle = bytes((data[start], data[start + 1], kind))
-        self._picture.append(data[start] & 0x81 | kind << 1)
-        self._picture.append(data[start + 1])
-        self._picture += data[start + 3 : end]
+        self._kind = kind
+        self._open_nal(bytes((data[start] & 0x81 | kind << 1, data[start + 1])) + data[start + 3 : end])
         if kind < h265.VPS and end - start > 3:
             self._slice(kind, data, start + 3)
 
     def _end_fragments(self) -> None:
-        at = self._nal_at
-        kind = self._picture[at + 4] >> 1 & 63
-        if kind in (*_SETS, h265.AUD):
-            nal = bytes(self._picture[at + 4 :])
-            del self._picture[at:]
-            self._nal_at = -1
-            self._take_set(nal)
+        if self._kind in (*_SETS, h265.AUD):
+            self._take_set(self._take_back_nal())
         else:
             self._close_nal()
 
@@ -100,10 +92,7 @@ class H265Depacketizer(PictureAssembler):
             return
         if kind < h265.VPS:
             self._slice(kind, data, start + 2)
-        self._picture += (end - start).to_bytes(4, "big")
-        self._picture += data[start:end]
-        if len(self._picture) > MOST_UNIT_BYTES:
-            self._overflow()
+        self._add((end - start).to_bytes(4, "big") + data[start:end])
 
     def _slice(self, kind: int, data: memoryview, at: int) -> None:
         if not self._has_slice:

@@ -4,11 +4,11 @@ A picture ends at the RTP marker, or where the time changes when a camera forget
 every slice is recognised by a slice that continues the picture just sent; from then on only the time counts.
 """
 
-from struct import pack_into
+from collections.abc import Sequence
 
 from common.media.access_unit import CodecConfig
 from common.protocols.rtp.decoding_order import DecodingOrder
-from common.protocols.rtp.units import MediaUnit, UnitSink, Unwrapper
+from common.protocols.rtp.units import MOST_UNIT_BYTES, MediaUnit, UnitSink, Unwrapper
 
 _MOST_SETS_BYTES = 65_536
 _MOST_SET_BYTES = 8192
@@ -16,11 +16,15 @@ _LENGTH = b"\0\0\0\0"
 
 
 class PictureAssembler:
-    """Base of the two video formats. A format fills `_picture` and says what the NAL units are."""
+    """Base of the two video formats. A format adds parts and says what the NAL units are.
+
+    A picture is gathered as a list of parts and joined once: growing one buffer copies it again and again.
+    """
 
     def __init__(self, sink: UnitSink) -> None:
         self._sink = sink
-        self._picture = bytearray()
+        self._parts: list[bytes] = []
+        self._size_bytes = 0
         self._middle = b""
         self._timestamp: int | None = None
         self._sent_timestamp: int | None = None
@@ -29,7 +33,8 @@ class PictureAssembler:
         self._disposable = True
         self._unit_damaged = False
         self._chain_damaged = True  # until the first keyframe, as pictures refer to what we never saw
-        self._nal_at = -1  # where the fragmented NAL unit's length goes; -1 when none is open
+        self._nal_at = -1  # which part is the fragmented NAL unit's length; -1 when none is open
+        self._nal_size_bytes = 0  # of the picture before that part
         self._trust_marker = True
         self._time = Unwrapper()
         self._order = DecodingOrder()
@@ -42,17 +47,18 @@ class PictureAssembler:
         """How the payload of a packet begins that only continues the open NAL unit; empty when none is open."""
         return self._middle if self._nal_at >= 0 else b""
 
-    @property
-    def picture(self) -> bytearray:
-        """The picture so far, for who continues it with packets like `middle`."""
-        return self._picture
+    def extend(self, parts: Sequence[bytes], size_bytes: int) -> None:
+        """Go on with the payloads of packets like `middle`, without that; `size_bytes` in all."""
+        self._parts.extend(parts)
+        self._size_bytes += size_bytes
+        if self._size_bytes > MOST_UNIT_BYTES:
+            self._overflow()
 
     def lost(self) -> None:
         """See Depacketizer.lost."""
         self._unit_damaged = True
         if self._nal_at >= 0:
-            del self._picture[self._nal_at :]
-            self._nal_at = -1
+            self._take_back_nal()
 
     def restarted(self) -> None:
         """See Depacketizer.restarted."""
@@ -74,20 +80,37 @@ class PictureAssembler:
             self._send()
         self._timestamp = timestamp
 
-    def _open_nal(self) -> None:
+    def _open_nal(self, begin: bytes) -> None:
+        """A fragmented NAL unit begins with these bytes."""
         if self._nal_at >= 0:  # the end of the one before never came
             self.lost()
-        self._nal_at = len(self._picture)
-        self._picture += _LENGTH
+        self._nal_at = len(self._parts)
+        self._nal_size_bytes = self._size_bytes
+        self._parts += (_LENGTH, begin)
+        self._size_bytes += 4 + len(begin)
 
     def _close_nal(self) -> None:
-        at = self._nal_at
+        self._parts[self._nal_at] = (self._size_bytes - self._nal_size_bytes - 4).to_bytes(4, "big")
         self._nal_at = -1
-        pack_into(">I", self._picture, at, len(self._picture) - at - 4)
+
+    def _take_back_nal(self) -> bytes:
+        """Take the open NAL unit out of the picture, and return it."""
+        nal = b"".join(self._parts[self._nal_at + 1 :])
+        del self._parts[self._nal_at :]
+        self._size_bytes = self._nal_size_bytes
+        self._nal_at = -1
+        return nal
+
+    def _add(self, part: bytes) -> None:
+        self._parts.append(part)
+        self._size_bytes += len(part)
+        if self._size_bytes > MOST_UNIT_BYTES:
+            self._overflow()
 
     def _overflow(self) -> None:
         """The unit is larger than any picture: drop it."""
-        self._picture.clear()
+        self._parts = []
+        self._size_bytes = 0
         self._nal_at = -1
         self._unit_damaged = True
 
@@ -128,7 +151,7 @@ class PictureAssembler:
             self._chain_damaged = True
         pts = self._time.ticks(timestamp)
         unit = MediaUnit(
-            bytes(self._picture),
+            b"".join(self._parts),
             pts,
             self._order.dts(pts),
             self._keyframe,
@@ -141,7 +164,8 @@ class PictureAssembler:
             self._sink.unit(unit)
 
     def _clear(self) -> None:
-        self._picture.clear()
+        self._parts = []
+        self._size_bytes = 0
         self._nal_at = -1
         self._has_slice = self._keyframe = self._unit_damaged = False
         self._disposable = True

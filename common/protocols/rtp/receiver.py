@@ -3,16 +3,26 @@
 On the hot path: called for every packet of every camera, so the usual one (next in order, no extras) takes a short way.
 """
 
+from functools import lru_cache
 from struct import Struct
 
 from common.protocols.rtp.pictures import PictureAssembler
 from common.protocols.rtp.rtcp import Reception, SenderReport
-from common.protocols.rtp.units import MOST_UNIT_BYTES, Depacketizer
+from common.protocols.rtp.units import Depacketizer
 
 _HEADER = Struct(">BBHII").unpack_from
-_FRAMED = Struct(">BBHBBHQ").unpack_from  # an interleaved frame's head (RFC 2326, 10.12), then as _HEADER
+_FRAMED = Struct(">BBHBBHII").unpack_from  # an interleaved frame's head (RFC 2326, 10.12), then as _HEADER
+_FRAMED_BYTES = 16
+_MOST_ALIKE = 64  # packets taken at once
 _MOST_OUT_OF_ORDER = 100  # older than that, or newer by 3000: the sender started over (appendix A.1)
 _MOST_AHEAD = 3000
+
+
+@lru_cache(512)
+def _alike(packets: int, middle_bytes: int, payload_bytes: int) -> Struct:
+    """Interleaved frames of one size in a row. Of each: all before its sequence number, that, time and source and how
+    its payload begins, and the rest of the payload."""
+    return Struct(">" + f"6sH{8 + middle_bytes}s{payload_bytes}s" * packets)
 
 
 class RtpReceiver:
@@ -21,7 +31,6 @@ class RtpReceiver:
     def __init__(self, depacketizer: Depacketizer, payload_type: int, clock_hz: int) -> None:
         self._format = depacketizer
         self._pictures = depacketizer if isinstance(depacketizer, PictureAssembler) else None
-        self._source = 0  # time and source of the last packet, as 64 bits
         self._payload_type = payload_type
         self._clock_hz = clock_hz
         self._ssrc: int | None = None
@@ -68,41 +77,61 @@ class RtpReceiver:
                 if start > end:
                     self.ignored_packets += 1
                 return
-        self._source = timestamp << 32 | ssrc
         self._format.payload(data, start, end, timestamp, second > 127)
 
     def run(self, channel: int, data: memoryview, at: int, end: int) -> int:
-        """Take the interleaved frames from `at` on that only continue the fragmented NAL unit of the packet before:
-        next in order, nothing but its middle. Returns where they end. Most packets of a large picture are such, and
-        taking them here costs a tenth of `packet`."""
-        pictures = self._pictures
-        if pictures is None or not (middle := pictures.middle):
-            return at
-        head_bytes = 16 + len(middle)
-        picture, source = pictures.picture, self._source
-        began = sequence = self._next
-        while end - at > head_bytes and sequence != 0xFFFF:
-            dollar, on, size, first, second, number, from_source = _FRAMED(data, at)
+        """Take the interleaved frames of `channel` from `at` on that are as usual: whole, next in order, of the same
+        source, without extras. Returns where they end; what follows is for `packet`, or has not come yet."""
+        payload, pictures = self._format.payload, self._pictures
+        usual, ssrc = self._payload_type, self._ssrc
+        while end - at > _FRAMED_BYTES:
+            dollar, on, size, first, second, sequence, timestamp, source = _FRAMED(data, at)
             stop = at + 4 + size
             if (
                 stop > end
-                or number != sequence
-                or from_source != source
+                or sequence != self._next
+                or sequence == 0xFFFF
+                or source != ssrc
                 or dollar != 0x24
                 or on != channel
                 or first != 0x80
-                or second != self._payload_type
-                or data[at + 16 : at + head_bytes] != middle
-                or size < head_bytes - 4
-                or len(picture) > MOST_UNIT_BYTES
+                or second & 0x7F != usual
+                or size <= 12
             ):
                 break
-            picture += data[at + head_bytes : stop]
-            sequence += 1
-            at = stop
-        self._next = sequence
-        self._received += sequence - began
+            self._next = sequence + 1
+            self._received += 1
+            payload(data, at + _FRAMED_BYTES, stop, timestamp, second > 127)
+            if pictures is not None and pictures.middle and end - stop >= size + 4:
+                at = self._take_alike(pictures, data, at, stop, end)
+            else:
+                at = stop
         return at
+
+    def _take_alike(self, pictures: PictureAssembler, data: memoryview, last: int, at: int, end: int) -> int:
+        """Take all frames from `at` on that differ from the one at `last` only in their sequence number and are the
+        middle of its NAL unit. Most packets of a large picture are such; together they cost little more than one."""
+        middle, stride = pictures.middle, at - last
+        middle_bytes = len(middle)
+        head_bytes = _FRAMED_BYTES + middle_bytes
+        if stride <= head_bytes:
+            return at
+        ends_with = bytes(data[at + head_bytes - 1 : end : stride])  # of each, what tells a middle from an end
+        most = min(len(ends_with) - len(ends_with.lstrip(middle[-1:])), (end - at) // stride, _MOST_ALIKE)
+        if most < 1 or self._next + most > 0xFFFF:
+            return at
+        fields = _alike(most, middle_bytes, stride - head_bytes).unpack_from(data, at)
+        sequence = self._next
+        if (
+            fields[0::4].count(bytes(data[last : last + 6])) != most
+            or fields[1::4] != tuple(range(sequence, sequence + most))
+            or fields[2::4].count(bytes(data[last + 8 : last + 16]) + middle) != most
+        ):
+            return at
+        pictures.extend(fields[3::4], most * (stride - head_bytes))
+        self._next += most
+        self._received += most
+        return at + most * stride
 
     def _start(self, ssrc: int, sequence: int) -> None:
         if self._ssrc is not None:

@@ -46,7 +46,7 @@ class StreamCutter:
     """Cuts a connection's bytes into interleaved frames and messages; holds none of them.
 
     `frame(channel, buffer, start, end)` is called for each frame, where it lies in the buffer: copy what you keep.
-    After a frame of a channel in `runs`, that goes on by itself: the short way for most of a camera's packets.
+    Frames of a channel in `runs` are offered there first: the short way for most of a camera's packets.
     Bytes that start neither (some firmwares send a frame's rest after a wrong length) are skipped, to a limit.
     """
 
@@ -63,13 +63,18 @@ class StreamCutter:
         frame, runs = self._frame, self.runs
         while end - at >= 4:
             if buffer[at] == _DOLLAR:
+                channel = buffer[at + 1]
+                if channel in runs:
+                    went = runs[channel](buffer, at, end)
+                    if went > at:
+                        at = went
+                        continue
                 stop = at + 4 + (buffer[at + 2] << 8 | buffer[at + 3])
-                if buffer[at + 1] in self.channels:
+                if channel in self.channels:
                     if stop > end:
                         break
-                    channel = buffer[at + 1]
                     frame(channel, buffer, at + 4, stop)
-                    at = runs[channel](buffer, stop, end) if channel in runs else stop
+                    at = stop
                     continue
             elif self._starts_message(buffer, at, end):
                 used = self._cut_message(buffer, at, end)

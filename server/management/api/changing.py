@@ -6,19 +6,22 @@ from sqlalchemy.orm import Session
 
 from common.model.devices import Hardware
 from common.model.item import Item
-from common.model.servers import RecordingServer
+from common.model.servers import ArchiveStorage, RecordingServer, Storage
 from common.model.users import BasicUser
 from server.management.api.answers import WrongMethod
 from server.management.api.envelope import Envelope
 from server.management.configuration.hardware import dialled_changes
 from server.management.configuration.items import NOT_STORED, InvalidProperties, Stored
+from server.management.configuration.storages import check_storages, check_unused, create_storage
 from server.management.identity.accounts import name_key, user_from
 from server.management.identity.revocations import revoke_user
 from server.management.services import Services
 
 
-async def created(services: Services, model: type[Item], body: dict[str, Any], _parent_id: str) -> dict[str, Any]:
+async def created(services: Services, model: type[Item], body: dict[str, Any], parent_id: str) -> dict[str, Any]:
     """Create an item of a creatable kind and return it as shown; raise InvalidProperties."""
+    if model is Storage or model is ArchiveStorage:
+        return await services.database_pool.run(_create_storage, services, model, body, parent_id)
     if model is not BasicUser:
         raise WrongMethod(f"{model.kind.plural} cannot be created here.")
     given = {name: value for name, value in body.items() if name not in NOT_STORED}
@@ -46,6 +49,7 @@ def deleted(services: Services, model: type[Item], identifier: str, version: int
     """Remove an item and all below it; raise NoSuchItem, VersionConflict, LastAdministrator."""
     with services.database.write() as session:
         services.items.check_version(session, model, identifier, version)
+        check_unused(session, services.items, model, identifier)
         if model is BasicUser:
             services.accounts.delete(session, identifier)
             return
@@ -53,6 +57,13 @@ def deleted(services: Services, model: type[Item], identifier: str, version: int
             revoke_user(session, identifier)
             services.statuses.forget(identifier)
         services.items.delete(session, model, identifier)
+
+
+def _create_storage(
+    services: Services, model: type[Storage] | type[ArchiveStorage], body: dict[str, Any], parent_id: str
+) -> dict[str, Any]:
+    with services.database.write() as session:
+        return _shown(services, session, create_storage(session, services.items, model, body, parent_id))
 
 
 def _create_user(services: Services, user: BasicUser, password_hash: str) -> dict[str, Any]:
@@ -75,6 +86,7 @@ def _change(
         if model is BasicUser and body.get("status") == "LockedOutBySystem":
             raise InvalidProperties({"status": "Only the server locks accounts in this way."})
         stored = services.items.change(session, model, identifier, changes, version)
+        check_storages(session, services.items, stored)
         if isinstance(stored.item, BasicUser):
             services.accounts.renamed(session, services.items.get(session, BasicUser, identifier))
             if password_hash:

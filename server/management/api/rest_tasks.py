@@ -19,6 +19,7 @@ from server.management.api.changing import changed
 from server.management.api.tasks import LongTask
 from server.management.configuration.hardware import NewHardware, add_hardware, read_new_hardware
 from server.management.configuration.items import InvalidProperties
+from server.management.configuration.storages import set_default
 from server.management.services import Services
 
 audit = logging.getLogger("server.management.audit")
@@ -50,6 +51,13 @@ async def start(
         case "ChangePasswordBasicUser":
             await run(_need, services, BasicUser, identifier)
             await changed(services, BasicUser, identifier, {"password": body.get("password")}, None)
+        case "SetStorageAsDefault":
+            await run(_set_default, services, identifier)
+        case "ChangeDeviceRecordingStorage":
+            if body.get("moveData") is True:
+                raise BadRequest("What is recorded already stays where it is, and is played from there.")
+            storage = {"type": "storages", "id": _path_id(body, "itemSelection", "A storage")}
+            await changed(services, model, identifier, {"recordingStorage": storage}, None)
         case "AddRoleMember":
             await run(_change_member, services, identifier, _user_id(body, "sid"), True)
         case "RemoveRoleMember":
@@ -100,6 +108,11 @@ def _store_hardware(services: Services, recorder_id: str, new: NewHardware) -> s
         return add_hardware(session, services.items, recorder_id, new)
 
 
+def _set_default(services: Services, identifier: str) -> None:
+    with services.database.write() as session:
+        set_default(session, services.items, identifier)
+
+
 def _need(services: Services, model: type[Item], identifier: str) -> None:
     with services.database.read() as session:
         services.items.get(session, model, identifier)
@@ -129,9 +142,15 @@ def _members(services: Services, role_id: str) -> list[dict[str, Any]]:
 
 def _user_id(body: Mapping[str, Any], name: str) -> str:
     """Read a user's id, bare or as the path `users/<id>` or `User[<id>]`."""
+    return _path_id(body, name, "A user")
+
+
+def _path_id(body: Mapping[str, Any], name: str, what: str) -> str:
     value = body.get(name)
+    if isinstance(value, Mapping):
+        value = value.get("id")
     if not isinstance(value, str) or not value:
-        raise InvalidProperties({name: "A user is required."})
+        raise InvalidProperties({name: f"{what} is required."})
     return value.rpartition("/")[2].rpartition("[")[2].rstrip("]").lower()
 
 

@@ -7,6 +7,7 @@ from common.foundation.ids import DeviceId, HardwareId, RecorderId
 from common.model.devices import Camera, Hardware, Microphone
 from common.model.servers import RecordingServer, Storage
 from server.management.configuration.items import AnyItem, Items, Stored
+from server.management.configuration.storages import recorded_storages
 from server.management.database.store import configuration_version, get_state
 from server.management.identity.revocations import revoked_tokens
 from server.management.identity.signing import SigningKeys
@@ -38,6 +39,7 @@ class RecorderFeed:
             recorder=RecorderId(recorder.id),
             name=recorder.item.name,
             hardware=tuple(each for each in hardware if each is not None),
+            storages=recorded_storages(session, self._items, recorder.id),
             retain_minutes=kept,
             jwks=self._keys.jwks_text(),
             issuer=get_state(session, "issuer") or "",
@@ -75,7 +77,9 @@ def _device(stored: Stored[Camera] | Stored[Microphone]) -> RecordedDevice:
         name=item.name,
         enabled=item.enabled,
         recording_enabled=item.recording_enabled,
+        storage=item.recording_storage.id if item.recording_storage is not None else "",
         prebuffer_seconds=item.prebuffer_seconds if item.prebuffer_enabled else 0,
+        record_secondary=isinstance(item, Camera) and item.record_secondary,
     )
 
 

@@ -4,9 +4,14 @@ from common.foundation.catalog import explain
 from common.foundation.errors import DeviceError, NotPermitted, ProtocolError, StorageError, VmsError
 from common.protocols.media_channel.messages import Error
 from server.recording.api.devices import NoSuchTrack
+from server.recording.exporting.errors import ExportRefused, NoRoom, NoSuchExport, TooManyExports
 
 _CODES: tuple[tuple[type[VmsError], str], ...] = (
     (NoSuchTrack, "not_found"),
+    (NoSuchExport, "not_found"),
+    (NoRoom, "no_room"),
+    (TooManyExports, "no_room"),
+    (ExportRefused, "bad_request"),
     (NotPermitted, "not_permitted"),
     (StorageError, "storage"),
     (DeviceError, "device"),

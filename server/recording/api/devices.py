@@ -19,7 +19,7 @@ class NoSuchTrack(VmsError):
 
 @dataclass(frozen=True, slots=True)
 class KnownTrack:
-    kind: str  # as in `subscribed`: video or audio
+    kind: str  # as in `subscribed`: video, audio or metadata
     name: str  # of the device, for messages
 
 
@@ -41,6 +41,8 @@ class DeviceDirectory:
                 tracks[TrackKey(item.camera.id, SECONDARY)] = KnownTrack("video", item.camera.name)
             if item.microphone is not None:
                 tracks[TrackKey(item.microphone.id, PRIMARY)] = KnownTrack("audio", item.microphone.name)
+            if item.metadata is not None:
+                tracks[TrackKey(item.metadata.id, PRIMARY)] = KnownTrack("metadata", item.metadata.name)
         self._tracks = tracks
         self._removed = {
             TrackKey(device, PRIMARY): KnownTrack(known.kind, known.name)
@@ -56,6 +58,10 @@ class DeviceDirectory:
         if known is None:
             raise NoSuchTrack(f"no track {key.track} of device {key.device}", track=key.track, device=key.device)
         return known
+
+    def is_known(self, key: TrackKey) -> bool:
+        """Whether a configured device has this track."""
+        return key in self._tracks
 
     def has(self, device: DeviceId) -> bool:
         return any(key.device == device for key in self._tracks)

@@ -20,28 +20,35 @@ class LiveSource:
 
     def take(self, most_bytes: int, now_s: float) -> list[str | MediaRecord]:
         items: list[str | MediaRecord] = []
-        if self._track is None or self._cursor is None:
+        track, cursor = self._track, self._cursor
+        if track is None or cursor is None:
             return items
-        if self._track.state != self._told:
-            self._told = self._track.state
+        if track.state is self._told:
+            newest = cursor.next_in_step()
+            if newest is not None:
+                return [self._own(newest, newest.flags)]
+        elif track.state != self._told:
+            self._told = track.state
             items.append(encode(State(self._sub, self._told.state, self._told.since_us, self._told.reason)))
-        taken = self._cursor.take(most_bytes, now_s)
+        taken = cursor.take(most_bytes, now_s)
         if taken.lost_gops:
             items.append(encode(Dropped(self._sub, taken.lost_gops, taken.lost_units)))
         for record, flags in taken.records:
-            items.append(
-                MediaRecord(
-                    record.kind,
-                    flags,
-                    0,
-                    self._sub,
-                    self._sequence,
-                    record.utc_us,
-                    record.pts,
-                    record.dts,
-                    record.timescale,
-                    record.payload,
-                )
-            )
-            self._sequence += 1
+            items.append(self._own(record, flags))
         return items
+
+    def _own(self, record: MediaRecord, flags: int) -> MediaRecord:
+        """The record in this viewer's numbers."""
+        self._sequence += 1
+        return MediaRecord(
+            record.kind,
+            flags,
+            0,
+            self._sub,
+            self._sequence - 1,
+            record.utc_us,
+            record.pts,
+            record.dts,
+            record.timescale,
+            record.payload,
+        )

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
@@ -20,8 +20,11 @@ from websockets.typing import Subprotocol
 
 from common.protocols.media_channel.messages import PATH, SUBPROTOCOL
 from common.protocols.media_channel.messages import VERSION as CHANNEL_VERSION
+from server.recording.api.door import Door
+from server.recording.api.downloads import Downloads, wanted
 from server.recording.api.services import RecorderServices
 from server.recording.api.session import ViewerSession
+from server.recording.api.viewer_socket import MediaSocket
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +50,8 @@ class MediaServer:
         self._limits = limits
         self._name = services.name
         self._sessions: set[ViewerSession] = set()
+        self._downloads = Downloads(services.exports, services.tokens)
+        self._doors: set[Door] = set()
         self._open: Counter[str] = Counter()
         self.refused_connections = 0
         self.port = 0
@@ -94,7 +99,21 @@ class MediaServer:
             return _plain(HTTPStatus.OK, "application/json", json.dumps(status))
         return _plain(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", "There is nothing here.\n")
 
+    async def download(self, door: Door) -> None:
+        """Answer a request for an export."""
+        self._doors.add(door)
+        try:
+            await self._downloads.answer(door)
+        finally:
+            self._doors.discard(door)
+
+    def end_downloads(self) -> None:
+        """Cut those that run: the recorder stops."""
+        for door in list(self._doors):
+            door.transport.abort()
+
     async def serve(self, connection: ServerConnection) -> None:
+        assert isinstance(connection, MediaSocket)  # made by `create_connection` below
         session = ViewerSession(connection, self._services)
         self._sessions.add(session)
         try:
@@ -103,7 +122,20 @@ class MediaServer:
             self._sessions.discard(session)
 
 
-class _ViewerSocket(ServerConnection):
+class _ViewerSocket(MediaSocket):
+    """A WebSocket that a counted connection became."""
+
+    media_server: MediaServer
+    admitted_as = ""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.admitted_as:
+            self.media_server.left(self.admitted_as)
+            self.admitted_as = ""
+        super().connection_lost(exc)
+
+
+class _ServerDoor(Door):
     """A connection that is counted from its first byte to its last, and cut at once where there are too many."""
 
     media_server: MediaServer
@@ -118,6 +150,11 @@ class _ViewerSocket(ServerConnection):
             _at_once(transport)
         else:
             self.transport.abort()
+
+    def became(self, socket: _ViewerSocket) -> _ViewerSocket:
+        """The WebSocket counts from now on."""
+        socket.admitted_as, self._address = self._address, ""
+        return socket
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._address:
@@ -181,6 +218,20 @@ async def media_server(
     class Socket(_ViewerSocket):
         media_server = serving
 
+    class Entrance(_ServerDoor):
+        media_server = serving
+
+    downloads = asyncio.TaskGroup()
+
+    def entrance(*args: Any, **more: Any) -> Entrance:
+        """What each new connection begins with; it becomes a WebSocket unless it asks for an export."""
+        door = Entrance(
+            lambda: door.became(Socket(*args, **more)),
+            wanted,
+            lambda door: downloads.create_task(serving.download(door), name="download"),
+        )
+        return door
+
     tls_deadlines: dict[str, Any] = (
         {} if tls is None else {"ssl_handshake_timeout": HANDSHAKE_S, "ssl_shutdown_timeout": 2.0}
     )
@@ -190,7 +241,7 @@ async def media_server(
         ssl=tls,
         process_request=serving.answer,
         subprotocols=[Subprotocol(SUBPROTOCOL)],
-        create_connection=Socket,
+        create_connection=cast(type[ServerConnection], entrance),  # made and used as an asyncio.Protocol
         compression=None,
         server_header=None,
         open_timeout=HANDSHAKE_S,
@@ -205,7 +256,11 @@ async def media_server(
     )
     serving.port = listener.getsockname()[1]
     try:
-        yield serving
+        async with downloads:
+            try:
+                yield serving
+            finally:
+                opened.close()
+                serving.end_downloads()
     finally:
-        opened.close()
         await opened.wait_closed()

@@ -8,6 +8,7 @@ from common.foundation.ids import DeviceId, RecorderId
 from common.net.tokens import Principal
 from common.protocols.media_channel.messages import Probe, Probed
 from server.recording.api.devices import DeviceDirectory
+from server.recording.api.exports import ExportService
 from server.recording.playback.reading import RecordingsPool
 from server.recording.relay.upstream import LiveRelay
 
@@ -45,4 +46,5 @@ class RecorderServices:
     recordings: RecordingsPool
     prober: CameraProber
     manual: ManualRecording
+    exports: ExportService
     clock: Clock

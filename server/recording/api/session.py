@@ -5,7 +5,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
-from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from common.foundation.errors import NotPermitted, NotSignedIn, ProtocolError, VmsError
@@ -16,6 +15,10 @@ from common.protocols.media_channel.messages import (
     Authenticate,
     ClientMessage,
     Done,
+    ExportControl,
+    ExportCreate,
+    ExportList,
+    GapsQuery,
     Hello,
     Probe,
     Record,
@@ -23,14 +26,18 @@ from common.protocols.media_channel.messages import (
     SequencesQuery,
     ServerMessage,
     Subscribe,
+    TimelineQuery,
     Unsubscribe,
     decode_client,
 )
 from server.recording.api.answers import request_error
 from server.recording.api.devices import NoSuchTrack
+from server.recording.api.exports import answer_export
+from server.recording.api.proof import gaps, timeline
 from server.recording.api.sender import Sender
 from server.recording.api.services import RecorderServices
 from server.recording.api.subscriptions import Subscriptions
+from server.recording.api.viewer_socket import MediaSocket
 from server.recording.mediadb.contract import Span, TrackKey
 
 log = logging.getLogger(__name__)
@@ -49,7 +56,7 @@ _CLOSE_CODES: tuple[tuple[type[VmsError], int], ...] = (
 class ViewerSession:
     """Serves one WebSocket until it closes."""
 
-    def __init__(self, socket: ServerConnection, services: RecorderServices) -> None:
+    def __init__(self, socket: MediaSocket, services: RecorderServices) -> None:
         self._socket = socket
         self._services = services
         self._principal: Principal | None = None
@@ -116,10 +123,16 @@ class ViewerSession:
             self._renewed.set()
         elif isinstance(message, SequencesQuery):
             await self._start(tasks, message.id, lambda: self._sequences(message))
+        elif isinstance(message, GapsQuery):
+            await self._start(tasks, message.id, lambda: gaps(self._services, message, self._is_administrator))
+        elif isinstance(message, TimelineQuery):
+            await self._start(tasks, message.id, lambda: timeline(self._services, message, self._is_administrator))
         elif isinstance(message, Probe):
             await self._start(tasks, message.id, lambda: self._probe(message))
         elif isinstance(message, Record):
             await self._start(tasks, message.id, lambda: self._record(message))
+        elif isinstance(message, (ExportCreate, ExportList, ExportControl)):
+            await self._start(tasks, message.id, lambda: self._export(message))
         else:
             subscriptions.steer(message)
 
@@ -157,6 +170,9 @@ class ViewerSession:
             raise NoSuchTrack(f"no device {request.device}", track="", device=request.device)
         await self._services.manual.set_manual(request.device, request.on)
         return Done(request.id)
+
+    async def _export(self, message: ExportCreate | ExportList | ExportControl) -> ServerMessage:
+        return await answer_export(message, self._services.exports, self._services.devices, self._principal)
 
     @property
     def _is_administrator(self) -> bool:

@@ -7,6 +7,7 @@ from functools import partial
 
 from common.foundation.clock import Clock
 from common.foundation.errors import ProtocolError, VmsError
+from common.media.access_unit import PRIMARY, SECONDARY
 from common.protocols.media_channel.closing import TooManySubscriptions
 from common.protocols.media_channel.messages import (
     MOST_SUBSCRIPTIONS,
@@ -24,6 +25,7 @@ from server.recording.api.live_source import LiveSource
 from server.recording.api.sender import Sender, Source
 from server.recording.api.services import RecorderServices
 from server.recording.mediadb.contract import TrackKey
+from server.recording.playback.either_track import EitherTrack, GopSource
 from server.recording.playback.group import PlaybackGroup
 from server.recording.playback.playhead import Playhead
 from server.recording.playback.read_ahead import ReadAhead
@@ -105,7 +107,7 @@ class Subscriptions:
 
     def _begin_live(self, wanted: Subscribe, key: TrackKey) -> None:
         source = LiveSource(wanted.sub)
-        wake = partial(self._sender.wake, source)
+        wake = partial(self._sender.wake_now, source)
         source.joined(*self._services.relay.watch(key, wake))
         self._subs[wanted.sub] = _Subscription(source, lambda: self._services.relay.leave(key, wake))
         wake()
@@ -121,13 +123,20 @@ class Subscriptions:
             wanted.sub,
             key,
             sound,
-            pool=self._services.recordings,
+            pool=self._recordings(wanted, key),
             read_ahead=self._read_ahead,
             wake=lambda: self._sender.wake(player),
             failed=partial(self._failed, wanted.sub),
         )
         self._subs[wanted.sub] = _Subscription(player, partial(self._leave_group, number, wanted.sub))
         group.join(player, wanted.from_us if group.empty else None)
+
+    def _recordings(self, wanted: Subscribe, key: TrackKey) -> GopSource:
+        """Both tracks of a camera where the viewer says how wide it shows it, and there are two."""
+        both = wanted.width_px > 0 and key.track == PRIMARY
+        if both and self._services.devices.is_known(TrackKey(key.device, SECONDARY)):
+            return EitherTrack(self._services.recordings, wanted.width_px)
+        return self._services.recordings
 
     def _leave_group(self, number: int, sub: int) -> None:
         group = self._groups[number]

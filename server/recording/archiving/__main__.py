@@ -24,9 +24,9 @@ from server.recording.archiving.job_store import STORE, JobStore
 from server.recording.archiving.jobs import JobRunner
 from server.recording.archiving.pacing import be_nice
 from server.recording.archiving.plan import ArchivingPlan, Order
-from server.recording.archiving.protected import nothing_locked
 from server.recording.archiving.status import shown
 from server.recording.engine.events import EventWriter
+from server.recording.mediadb.locks import LockBook
 from server.recording.mediadb.repair import exclusively
 
 _MOST_LINE_BYTES = 16 << 20
@@ -88,7 +88,9 @@ class Archiving:
             self._events.event("order_refused", "error", reason="there is no such job", job=order.cancel)
 
     def _replace(self, plan: ArchivingPlan) -> None:
-        workshop = Workshop(plan, self._data, self._store, self._clock, locked=nothing_locked, report=self.report)
+        roots = [planned.root for planned in plan.storages]
+        locked = LockBook((self._data, *roots), self._clock.now_us).locked
+        workshop = Workshop(plan, self._data, self._store, self._clock, locked=locked, report=self.report)
         self._runner.replace(workshop.jobs())
         if self._workshop is not None:
             self._workshop.close()

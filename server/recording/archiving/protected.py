@@ -7,8 +7,3 @@ from server.recording.mediadb.contract import Span
 
 Locked = Callable[[DeviceId, Span], bool]
 """Whether any instant of a device's recordings in this span is locked."""
-
-
-def nothing_locked(device: DeviceId, span: Span) -> bool:
-    """A recorder without evidence locks."""
-    return False

@@ -9,6 +9,7 @@ import logging
 from common.foundation.errors import DeviceError, ProtocolError
 from common.media.access_unit import PRIMARY, SECONDARY
 from server.recording.drivers.contract import DeviceAddress, DeviceSink
+from server.recording.drivers.paced_reader import PacedReader
 from server.recording.drivers.rtsp_session import RtspSession
 from server.recording.drivers.rtsp_tracks import Outlet, TrackList
 
@@ -20,16 +21,22 @@ _SUB_RETRY_S = 15.0
 class RtspDriver:
     """See Driver. A sub-stream that fails is tried again by itself and never ends the main stream."""
 
+    def __init__(self, paced: PacedReader | None = None) -> None:
+        """`paced`: reads the sockets of all cameras, where there are many."""
+        self._paced = paced
+
     async def run(self, address: DeviceAddress, sink: DeviceSink) -> None:
         """See Driver.run."""
         tracks = TrackList(sink)
-        sub = asyncio.create_task(_run_sub(address, tracks), name=f"sub-stream {address.name}")
+        sub = asyncio.create_task(_run_sub(address, tracks, self._paced), name=f"sub-stream {address.name}")
         try:
             outlets = {"video": Outlet(tracks, address.camera, PRIMARY)}
             if address.microphone is not None:
                 outlets["audio"] = Outlet(tracks, address.microphone, PRIMARY)
+            if address.metadata is not None:
+                outlets["application"] = Outlet(tracks, address.metadata, PRIMARY)
             login = (address.user, address.password)
-            await RtspSession(address.name, address.url, login, address.transport).run(tracks, outlets)
+            await RtspSession(address.name, address.url, login, address.transport, self._paced).run(tracks, outlets)
         except DeviceError as lost:
             lost.params.setdefault("camera", address.name)
             raise
@@ -40,7 +47,7 @@ class RtspDriver:
             await asyncio.wait([sub])
 
 
-async def _run_sub(address: DeviceAddress, tracks: TrackList) -> None:
+async def _run_sub(address: DeviceAddress, tracks: TrackList, paced: PacedReader | None) -> None:
     """Keep the sub-stream running next to the main one, once that is up."""
     if not address.sub_url:
         return
@@ -50,7 +57,8 @@ async def _run_sub(address: DeviceAddress, tracks: TrackList) -> None:
         outlet = Outlet(tracks, address.camera, SECONDARY)
         login = (address.user, address.password)
         try:
-            await RtspSession(address.name, address.sub_url, login, address.transport).run(tracks, {"video": outlet})
+            session = RtspSession(address.name, address.sub_url, login, address.transport, paced)
+            await session.run(tracks, {"video": outlet})
         except (DeviceError, ProtocolError) as lost:
             if not told:
                 log.warning("sub-stream lost, trying again", extra={"camera": address.name, "cause": str(lost)})

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from functools import partial
 from urllib.parse import urlsplit
 
-from common.foundation.errors import DeviceError, ProtocolError
+from common.foundation.errors import DeviceError, DeviceUnreachable, ProtocolError
 from common.protocols.rtsp.client import RtspClient
 from common.protocols.rtsp.messages import BUFFER_BYTES, Message, StreamCutter
+from server.recording.drivers.paced_reader import PacedReader
 
 CONNECT_S = 5.0
 ANSWER_S = 8.0
@@ -21,9 +22,15 @@ PacketRun = Callable[[int, memoryview, int, int], int]
 
 
 class RtspConnection(asyncio.BufferedProtocol):
-    """A buffer is filled by the kernel and cut in place: a camera wakes us about once a picture, not once a packet."""
+    """A buffer is filled by the kernel and cut in place: a camera wakes us about once a picture, not once a packet.
 
-    def __init__(self) -> None:
+    Where there is a PacedReader, it takes over the reading of a plain TCP connection once the camera plays.
+    """
+
+    def __init__(self, paced: PacedReader | None = None) -> None:
+        self._paced = paced
+        self._descriptor = -1  # while `paced` reads it
+        self._left = b""  # of what was read, the beginning of a frame
         self._buffer = memoryview(bytearray(BUFFER_BYTES))
         self._have = 0
         self._takers: dict[int, PacketTaker] = {}
@@ -90,14 +97,52 @@ class RtspConnection(asyncio.BufferedProtocol):
             if self.closed.done():
                 self.closed.result()
                 raise DeviceError("it closed the connection")
-            raise DeviceError(f"it does not answer ({method}, {ANSWER_S:.0f} s)")
+            raise DeviceUnreachable(f"it does not answer ({method}, {ANSWER_S:.0f} s)")
         finally:
             getting.cancel()
+
+    def read_paced(self) -> None:
+        """From now on read together with the other cameras. Nothing changes where there is no PacedReader, or TLS."""
+        transport = self._transport
+        if self._paced is None or transport is None or not self.is_open or transport.get_extra_info("sslcontext"):
+            return
+        transport.pause_reading()
+        self._left = bytes(self._buffer[: self._have])
+        self._have = 0
+        self._buffer = memoryview(b"")
+        self._descriptor = transport.get_extra_info("socket").fileno()
+        self._paced.add(self._descriptor, self)
+
+    def read_into(self, buffer: memoryview) -> None:
+        """ReadableSocket."""
+        have = len(self._left)
+        if have:
+            buffer[:have] = self._left
+        try:
+            got = os.readv(self._descriptor, (buffer[have:],))
+        except BlockingIOError:
+            return
+        except OSError as broken:
+            self._fail(DeviceError(f"the connection broke: {broken.strerror}"))
+            return
+        if not got:
+            self._fail(DeviceError("it closed the connection"))
+            return
+        self.arrival_s = time.monotonic()
+        end = have + got
+        used = self._cut(buffer, end)
+        self._left = bytes(buffer[used:end]) if used < end else b""
+
+    def _leave_paced(self) -> None:
+        if self._descriptor >= 0 and self._paced is not None:
+            self._paced.remove(self._descriptor)
+            self._descriptor = -1
 
     async def close(self) -> None:
         """Close at once; returns when the transport is gone."""
         if self._transport is None:
             return
+        self._leave_paced()
         self._transport.abort()
         await asyncio.wait([self.closed], timeout=1.0)
         if self.closed.done() and not self.closed.cancelled():
@@ -114,29 +159,35 @@ class RtspConnection(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         self.arrival_s = time.monotonic()
         end = self._have + nbytes
-        try:
-            used = self._cutter.cut(self._buffer, end)
-        except ProtocolError as broken:
-            self._have = 0
-            self._fail(DeviceError(f"protocol broken: {broken}"))
-            return
+        used = self._cut(self._buffer, end)
         left = end - used
         if used and left:
             self._buffer[:left] = bytes(self._buffer[used:end])
         self._have = left
-        if left == BUFFER_BYTES:
-            self._have = 0
+
+    def _cut(self, buffer: memoryview, end: int) -> int:
+        """Use up what is whole of the first `end` bytes; return how many those are."""
+        try:
+            used = self._cutter.cut(buffer, end)
+        except ProtocolError as broken:
+            self._fail(DeviceError(f"protocol broken: {broken}"))
+            return end
+        if end - used >= BUFFER_BYTES:
             self._fail(DeviceError("protocol broken: a message is larger than any camera's"))
+            return end
+        return used
 
     def eof_received(self) -> bool:
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._leave_paced()
         why = f"the connection broke: {exc}" if exc else "it closed the connection"
         if not self.closed.done():
             self.closed.set_exception(DeviceError(why))
 
     def _fail(self, error: DeviceError) -> None:
+        self._leave_paced()
         if not self.closed.done():
             self.closed.set_exception(error)
         if self._transport is not None:
@@ -160,7 +211,7 @@ class RtspConnection(asyncio.BufferedProtocol):
             self._transport.write(f"RTSP/1.0 {status}\r\nCSeq: {number}\r\n\r\n".encode("ascii", "replace"))
 
 
-async def connect(url: str) -> RtspConnection:
+async def connect(url: str, paced: PacedReader | None = None) -> RtspConnection:
     """Connect to a camera's RTSP port; raises DeviceError when it cannot be reached.
 
     Certificates of `rtsps` are not verified: cameras come with self-signed ones. It keeps passwords from listeners,
@@ -178,13 +229,13 @@ async def connect(url: str) -> RtspConnection:
     host = parts.hostname or ""
     try:
         async with asyncio.timeout(CONNECT_S):
-            _, connection = await loop.create_connection(RtspConnection, host, port, ssl=context)
+            _, connection = await loop.create_connection(lambda: RtspConnection(paced), host, port, ssl=context)
     except TimeoutError:
-        raise DeviceError(f"{parts.hostname}:{port} does not answer") from None
+        raise DeviceUnreachable(f"{parts.hostname}:{port} does not answer") from None
     except ssl.SSLError as broken:
         raise DeviceError(f"{parts.hostname}:{port} does not speak TLS ({broken.reason})") from None
     except (OSError, UnicodeError) as broken:
         number = getattr(broken, "errno", None) or 0  # below 0: of the name resolver, which has its own words
         reason = os.strerror(number) if number > 0 else getattr(broken, "strerror", None) or broken
-        raise DeviceError(f"{parts.hostname}:{port} cannot be reached ({reason})") from None
+        raise DeviceUnreachable(f"{parts.hostname}:{port} cannot be reached ({reason})") from None
     return connection

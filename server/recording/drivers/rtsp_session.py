@@ -14,6 +14,7 @@ from common.protocols.rtsp.client import RtspClient, Transport, parse_transport
 from common.protocols.rtsp.messages import Message
 from common.protocols.rtsp.refusals import NoParameterSets, NothingToRecord, TransportRefused
 from common.protocols.sdp import MediaDescription, parse_sdp
+from server.recording.drivers.paced_reader import PacedReader
 from server.recording.drivers.rtsp_connection import RtspConnection, connect
 from server.recording.drivers.rtsp_tracks import Outlet, TrackList
 from server.recording.drivers.rtsp_udp import UdpPair
@@ -44,8 +45,11 @@ class _Track:
 class RtspSession:
     """Feeds the outlets of one stream until the camera is lost or we are cancelled."""
 
-    def __init__(self, camera: str, url: str, login: tuple[str, str], transport: str) -> None:
+    def __init__(
+        self, camera: str, url: str, login: tuple[str, str], transport: str, paced: PacedReader | None = None
+    ) -> None:
         self._camera = camera
+        self._paced = paced
         self._client = RtspClient(url, *login)
         self._transport = transport
         self._tracks: list[_Track] = []
@@ -55,7 +59,7 @@ class RtspSession:
 
     async def run(self, tracks: TrackList, outlets: dict[str, Outlet]) -> None:
         """`outlets` by kind of media (`video`, `audio`): where to deliver. Never returns without raising."""
-        connection = await connect(self._client.url)
+        connection = await connect(self._client.url, self._paced)
         try:
             await self._open(connection, outlets)
             tracks.playing(self._chosen())
@@ -163,6 +167,7 @@ class RtspSession:
 
     async def _play(self, connection: RtspConnection) -> None:
         await connection.exchange(self._client, "PLAY", self._aggregate, {"Range": "npt=0.000-"})
+        connection.read_paced()
         began_s = alive_s = time.monotonic()
         report_s = min(_REPORT_S, self._client.timeout_s / 3)
         while True:

@@ -1,9 +1,10 @@
 """An engine: one process that reads cameras, records them and serves their live pictures to the gateway.
 
 `python -m server.recording.engine --root DIR --socket PATH --data DIR`. Each line of standard input is a whole
-assignment as JSON: `{"hardware": [RecordedHardware...], "retain_minutes": ..., "manual": [device ids]}`; the difference
-to the one before is applied. Standard output is JSON lines of events. The end of the input, or SIGTERM, ends the engine
-once its open segments are sealed.
+assignment as JSON: `{"hardware": [RecordedHardware...], "storages": [RecordedStorage...], "retain_minutes": ...,
+"manual": [device ids]}`; the difference to the one before is applied. Standard output is JSON lines of events. The end
+of the input, or SIGTERM, ends the engine once its open segments are sealed; an input that ends without a line `"stop"`
+before means that the gateway died.
 """
 
 import argparse
@@ -11,25 +12,28 @@ import asyncio
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 import uvloop
 from pydantic import ValidationError
 
-from common.foundation.clock import Clock, SystemClock
+from common.foundation.clock import SystemClock
 from common.foundation.logs import logging_to
 from server.recording.drivers.opening import driver_for
-from server.recording.engine.events import EventWriter, StateEvents, keep_saying_alive
+from server.recording.drivers.paced_reader import PacedReader
+from server.recording.engine.events import STOP_LINE, EventWriter, StateEvents, keep_saying_alive
 from server.recording.engine.hardware import Assignment, Engine
 from server.recording.ingest.bus import AccessUnitBus
-from server.recording.mediadb.reader import MediaDatabaseReader
+from server.recording.ledger.keeper import LedgerKeeper, keeping
+from server.recording.ledger.watching import RecordingLedger, keep_beating
 from server.recording.mediadb.settings import WriterSettings
-from server.recording.mediadb.storages import known_storage, remember_storage
-from server.recording.mediadb.writer import MediaDatabaseWriter
 from server.recording.relay.engine_side import serve_relay
+from server.recording.storages.events import AnyStorageEvent, SpillBegan, SpillEnded
+from server.recording.storages.reading import StoragesReader
+from server.recording.storages.writers import StorageWriters
 
 _MOST_LINE_BYTES = 16 << 20
-_REMEMBER_S = 1.0
 
 
 async def _standard_input() -> asyncio.StreamReader:
@@ -38,17 +42,17 @@ async def _standard_input() -> asyncio.StreamReader:
     return reader
 
 
-async def _follow(engine: Engine, events: EventWriter) -> None:
-    """Apply each line of standard input, until it ends."""
+async def _follow(engine: Engine, events: EventWriter) -> bool:
+    """Apply each line of standard input, until it ends; return whether that was announced by a line `"stop"`."""
     reader = await _standard_input()
     while True:
         try:
             line = await reader.readline()
         except ValueError:
             events.event("assignment_refused", "error", reason="a line is longer than 16 MiB")
-            return
-        if not line:
-            return
+            return False
+        if not line or line == STOP_LINE:
+            return bool(line)
         try:
             wanted = Assignment.model_validate_json(line)
         except ValidationError as error:
@@ -57,13 +61,6 @@ async def _follow(engine: Engine, events: EventWriter) -> None:
             continue
         await engine.apply(wanted)
         events.event("assigned", hardware=len(wanted.hardware))
-
-
-async def _remember(writer: MediaDatabaseWriter, data: Path, clock: Clock) -> None:
-    """Once the storage was seen, note its id, so that an unmounted disk is recognised after a restart."""
-    while writer.storage_id is None:
-        await clock.sleep(_REMEMBER_S)
-    await asyncio.to_thread(remember_storage, data, writer.root, writer.storage_id)
 
 
 async def run(arguments: argparse.Namespace, root: Path, data: Path, events: EventWriter) -> None:
@@ -75,29 +72,46 @@ async def run(arguments: argparse.Namespace, root: Path, data: Path, events: Eve
         sync_interval_s=arguments.sync_s,
         writer_threads=arguments.writer_threads,
         min_free_bytes=arguments.min_free_mb << 20,
-        expected_storage_id=known_storage(data, root),
+        short_free_bytes=arguments.short_free_mb << 20,
+        reserve_bytes=arguments.reserve_mb << 20,
     )
-    bus.subscribe(StateEvents(events))
-    reader = MediaDatabaseReader(root)
+    bus.subscribe(StateEvents(events), units=False)
+    keeper = LedgerKeeper(data, clock)
+
+    def storage_event(event: AnyStorageEvent) -> None:
+        if not isinstance(event, SpillBegan | SpillEnded):
+            ledger.storage(event)
+        events.storage(event)
+
+    storages = StorageWriters(root, data, clock, settings, storage_event)
+    ledger = RecordingLedger(keeper, lambda device: storages.folder_of(device.id))
+    bus.subscribe(ledger, units=False)
+    reader = StoragesReader(root)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
         async with (
-            MediaDatabaseWriter(root, clock, settings, events.storage) as writer,
+            keeping(keeper),
+            storages,
             serve_relay(Path(arguments.socket), bus),
+            PacedReader() as paced,
             asyncio.TaskGroup() as tasks,
         ):
-            engine = Engine(writer, reader, bus, clock, tasks, drivers=driver_for)
+            drivers = partial(driver_for, paced=paced)
+            engine = Engine(storages, reader, bus, clock, tasks, drivers=drivers, ledger=ledger)
             background = [
                 tasks.create_task(keep_saying_alive(events, clock), name="alive"),
-                tasks.create_task(_remember(writer, data, clock), name="remember storage"),
+                tasks.create_task(keep_beating(keeper, clock), name="ledger"),
+                tasks.create_task(storages.run(), name="storages"),
                 tasks.create_task(stop.wait(), name="stop"),
             ]
             follow = tasks.create_task(_follow(engine, events), name="assignments")
             events.event("ready", socket=arguments.socket, root=str(root), pid=os.getpid())
             await asyncio.wait((follow, background[-1]), return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set() or (follow.done() and not follow.exception() and follow.result()):
+                keeper.end()
             for task in (follow, *background):
                 task.cancel()
             await engine.stop()
@@ -116,7 +130,9 @@ def main() -> int:
     parser.add_argument("--segment-mb", type=int, default=64, help="size of a recording file in MiB")
     parser.add_argument("--sync-s", type=float, default=5.0, help="seconds between forcing recordings to disk")
     parser.add_argument("--writer-threads", type=int, default=2)
-    parser.add_argument("--min-free-mb", type=int, default=5 << 10, help="free space kept by deleting the oldest")
+    parser.add_argument("--min-free-mb", type=int, default=5 << 10, help="free space kept by archiving or deleting")
+    parser.add_argument("--short-free-mb", type=int, default=1 << 10, help="free space kept by deleting at any rate")
+    parser.add_argument("--reserve-mb", type=int, default=250, help="free space that is never written to")
     arguments = parser.parse_args()
     with logging_to("recording-engine", None):
         uvloop.run(run(arguments, Path(arguments.root).absolute(), Path(arguments.data), EventWriter()))

@@ -11,9 +11,19 @@ from common.foundation.ids import DeviceId
 from common.media.access_unit import AccessUnit, TrackName
 from server.recording.drivers.contract import DeviceTrack
 from server.recording.ingest.bus import DeviceState
-from server.recording.mediadb.events import IndexFailed, Overflow, StorageEvent, StorageFailed, StorageRecovered
+from server.recording.mediadb.events import (
+    DeletionHeld,
+    IndexFailed,
+    Overflow,
+    SpaceBlocked,
+    StorageFailed,
+    StorageRecovered,
+)
+from server.recording.storages.events import AnyStorageEvent, SpillBegan, SpillEnded
 
 ALIVE_EVERY_S = 2.0
+STOP_LINE = b'"stop"\n'
+"""Last line of an engine's input when it is stopped on purpose."""
 
 
 class EventWriter:
@@ -40,7 +50,7 @@ class EventWriter:
             return
         self._left_out = 0
 
-    def storage(self, event: StorageEvent) -> None:
+    def storage(self, event: AnyStorageEvent) -> None:
         """Report what the media database says."""
         match event:
             case Overflow(key, gops, units, size_bytes, over):
@@ -58,6 +68,14 @@ class EventWriter:
                 self.event("storage_error", "error", path=path, reason=reason, disk_full=disk_full)
             case StorageRecovered(path, lost_units):
                 self.event("storage_recovered", "warning", path=path, lost_units=lost_units)
+            case SpaceBlocked(path, missing_bytes):
+                self.event("space_blocked", "error", path=path, missing_bytes=missing_bytes)
+            case DeletionHeld(path, segments, of):
+                self.event("deletion_held", "error", path=path, segments=segments, of=of)
+            case SpillBegan(path, to_path, reason):
+                self.event("spill_began", "error", path=path, to_path=to_path, reason=reason)
+            case SpillEnded(path, to_path):
+                self.event("spill_ended", "warning", path=path, to_path=to_path)
             case IndexFailed(path, reason):
                 self.event("index_error", "error", path=path, reason=reason)
             case _:

@@ -3,23 +3,25 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from common.api.recorder_configuration import RecordedDevice, RecordedHardware
+from common.api.recorder_configuration import RecordedDevice, RecordedHardware, RecordedStorage
 from common.foundation.catalog import text
 from common.foundation.clock import Clock
 from common.foundation.errors import StorageError
 from common.foundation.ids import DeviceId, HardwareId
-from common.media.access_unit import PRIMARY
+from common.media.access_unit import PRIMARY, SECONDARY
 from server.recording.drivers.contract import DeviceAddress
 from server.recording.ingest.bus import AccessUnitBus, DeviceState
 from server.recording.ingest.recording import TrackRecorder
 from server.recording.ingest.session import DeviceFeed, DriverFor, keep_recording
 from server.recording.mediadb.contract import TrackKey
-from server.recording.mediadb.reader import MediaDatabaseReader
-from server.recording.mediadb.writer import MediaDatabaseWriter
+from server.recording.storages.reading import StoragesReader
+from server.recording.storages.writers import StorageWriters
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,7 @@ class Assignment(BaseModel):
 
     hardware: tuple[RecordedHardware, ...] = ()
     retain_minutes: int = 10_080
+    storages: tuple[RecordedStorage, ...] = ()  # none: the recorder's own folder, with `retain_minutes`
     manual: frozenset[DeviceId] = frozenset()
 
 
@@ -43,20 +46,29 @@ class _Running:
     task: asyncio.Task[None]
 
 
+class Expectations(Protocol):
+    """Keeps account of what should be recorded."""
+
+    def expect(self, hardware: Iterable[RecordedHardware], manual: Collection[DeviceId], retain_minutes: int) -> None:
+        """The engine has this hardware from now on."""
+
+
 class Engine:
     """The hardware of this process."""
 
     def __init__(
         self,
-        writer: MediaDatabaseWriter,
-        reader: MediaDatabaseReader,
+        storages: StorageWriters,
+        reader: StoragesReader,
         bus: AccessUnitBus,
         clock: Clock,
         tasks: asyncio.TaskGroup,
         *,
         drivers: DriverFor,
+        ledger: Expectations | None = None,
     ) -> None:
-        self._writer = writer
+        self._ledger = ledger
+        self._storages = storages
         self._reader = reader
         self._bus = bus
         self._clock = clock
@@ -67,8 +79,12 @@ class Engine:
 
     async def apply(self, wanted: Assignment) -> None:
         """Bring what runs in step with `wanted`; returns when what was removed has sealed its files."""
-        self._writer.set_retention(wanted.retain_minutes)
+        await self._storages.apply(wanted.storages, wanted.retain_minutes)
+        self._storages.assign({d.id: d.storage for item in wanted.hardware for d in _devices(item)})
+        self._reader.follow(wanted.storages)
         self._manual = wanted.manual
+        if self._ledger is not None:
+            self._ledger.expect(wanted.hardware, wanted.manual, wanted.retain_minutes)
         enabled = {item.id: item for item in wanted.hardware if item.enabled and item.camera.enabled}
         gone = [item for item in self._running if item not in enabled]
         changed = [item for item in enabled if item in self._running and self._restarts(enabled[item])]
@@ -96,12 +112,11 @@ class Engine:
         """Ask the media database how far each device is recorded, so that nothing is stamped before that."""
         floors: dict[TrackKey, int] = {}
         for hardware in added:
-            for device in _devices(hardware):
-                key = TrackKey(device.id, PRIMARY)
+            for key in _recorded_tracks(hardware):
                 try:
                     covered = self._reader.coverage(key)
                 except StorageError as error:
-                    log.warning("recorded time not known", extra={"device_id": device.id, "reason": str(error)})
+                    log.warning("recorded time not known", extra={"device_id": key.device, "reason": str(error)})
                 else:
                     floors[key] = 0 if covered is None else covered.end
         return floors
@@ -112,19 +127,21 @@ class Engine:
     def _start(self, hardware: RecordedHardware, floors: dict[TrackKey, int]) -> None:
         recorded = self._is_recorded(hardware)
         buffers = {device.id: device.prebuffer_seconds for device in _devices(hardware)}
+        tracks = _recorded_tracks(hardware)
 
         def recorder_for(key: TrackKey) -> TrackRecorder | None:
-            if key.track != PRIMARY or key.device not in buffers:
+            if key not in tracks:
                 return None
             running = self._running.get(hardware.id)
             now = recorded if running is None else self._is_recorded(running.hardware)
-            return TrackRecorder(self._writer.track(key), buffers[key.device], recording=now(key.device))
+            return TrackRecorder(self._storages.track(key), buffers[key.device], recording=now(key.device))
 
         address = DeviceAddress(
             name=hardware.name,
             url=hardware.url,
             camera=hardware.camera.id,
             microphone=hardware.microphone.id if hardware.microphone and hardware.microphone.enabled else None,
+            metadata=hardware.metadata.id if hardware.metadata and hardware.metadata.enabled else None,
             user=hardware.user,
             password=hardware.password,
             transport=hardware.transport,
@@ -147,8 +164,8 @@ class Engine:
         running.task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running.task
-        for device in _devices(running.hardware):
-            await self._writer.track(TrackKey(device.id, PRIMARY)).close()
+        for key in _recorded_tracks(running.hardware):
+            await self._storages.close_track(key)
         if for_good:
             self._publish_stopped(running.hardware)
             for device in _devices(running.hardware):
@@ -180,7 +197,15 @@ class _Recorded:
 
 
 def _devices(hardware: RecordedHardware) -> tuple[RecordedDevice, ...]:
-    return (hardware.camera,) if hardware.microphone is None else (hardware.camera, hardware.microphone)
+    return hardware.devices
+
+
+def _recorded_tracks(hardware: RecordedHardware) -> tuple[TrackKey, ...]:
+    """The tracks that may be stored: the first of each device, and the camera's second stream where that is wanted."""
+    tracks = [TrackKey(device.id, PRIMARY) for device in _devices(hardware)]
+    if hardware.camera.record_secondary and hardware.sub_url:
+        tracks.append(TrackKey(hardware.camera.id, SECONDARY))
+    return tuple(tracks)
 
 
 def _connection(hardware: RecordedHardware) -> RecordedHardware:
@@ -188,8 +213,10 @@ def _connection(hardware: RecordedHardware) -> RecordedHardware:
     changes: dict[str, object] = {"name": "", "camera": _identity(hardware.camera)}
     if hardware.microphone is not None:
         changes["microphone"] = _identity(hardware.microphone)
+    if hardware.metadata is not None:
+        changes["metadata"] = _identity(hardware.metadata)
     return hardware.model_copy(update=changes)
 
 
 def _identity(device: RecordedDevice) -> RecordedDevice:
-    return device.model_copy(update={"name": "", "recording_enabled": True})
+    return device.model_copy(update={"name": "", "recording_enabled": True, "storage": ""})

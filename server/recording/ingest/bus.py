@@ -22,14 +22,16 @@ MOST_GOP_US = 30 * US_PER_S
 
 @dataclass(frozen=True, slots=True)
 class DeviceState:
-    """How a device is doing, for viewers and logs.
+    """How a device is doing, for viewers, logs and the ledger.
 
     `since`: the recorder's clock when the state began. `reason`: a sentence for a person, empty when all is well.
+    `unreachable`: it is lost because there is no way to it, not because of what it did.
     """
 
     state: Literal["connecting", "live", "lost", "stopped"]
     since: UtcUs
     reason: str = ""
+    unreachable: bool = False
 
 
 class BusConsumer(Protocol):
@@ -62,19 +64,26 @@ class AccessUnitBus:
 
     def __init__(self) -> None:
         self._consumers: tuple[BusConsumer, ...] = ()
+        self._of_units: tuple[BusConsumer, ...] = ()
         self._gops: dict[tuple[DeviceId, TrackName], _CurrentGop] = {}
         self._states: dict[DeviceId, DeviceState] = {}
         self._failing: set[int] = set()
         self.consumer_errors = 0
 
-    def subscribe(self, consumer: BusConsumer) -> None:
-        """Begin to hand everything to `consumer`; it may ask `current` and `states` for what came before."""
+    def subscribe(self, consumer: BusConsumer, *, units: bool = True) -> None:
+        """Begin to hand everything to `consumer`; it may ask `current` and `states` for what came before.
+
+        `units` False: it only cares about tracks and states.
+        """
         if all(known is not consumer for known in self._consumers):
             self._consumers = (*self._consumers, consumer)
+            if units:
+                self._of_units = (*self._of_units, consumer)
 
     def unsubscribe(self, consumer: BusConsumer) -> None:
         """Stop; an unknown consumer is ignored."""
         self._consumers = tuple(known for known in self._consumers if known is not consumer)
+        self._of_units = tuple(known for known in self._of_units if known is not consumer)
         self._failing.discard(id(consumer))
 
     def current(self, device: DeviceId, track: TrackName) -> tuple[CodecConfig, tuple[AccessUnit, ...]] | None:
@@ -119,7 +128,7 @@ class AccessUnitBus:
             gop.size_bytes += len(unit.data)
             if gop.size_bytes > MOST_GOP_BYTES or unit.utc_us - gop.units[0].utc_us > MOST_GOP_US:
                 gop.units = []
-        for consumer in self._consumers:
+        for consumer in self._of_units:
             try:
                 consumer.unit(device, track, unit)
             except Exception as error:  # noqa: BLE001 - as above

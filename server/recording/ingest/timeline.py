@@ -79,6 +79,12 @@ class TrackTimeline:
         `now_us`: the recorder's clock when it arrived. `target_us`: what its wall time should be, where somebody knows
         better than the arrival (lip sync).
         """
+        step = raw.dts - self._last_raw_dts
+        if 0 < step <= self._timescale and self._running and not (self._renew or self._by_arrival):
+            unit = self._stamp(raw, now_us, target_us, False)  # the usual one goes a short way
+            self._last_arrival_s = raw.arrival_s
+            self._last_raw_dts = raw.dts
+            return unit, False
         clean_start = raw.keyframe and not (raw.damaged and self._video)
         new_run = False
         if not self._running:
@@ -86,7 +92,6 @@ class TrackTimeline:
                 return None
             new_run = True
         else:
-            step = raw.dts - self._last_raw_dts
             arrived_us = max(0, int((raw.arrival_s - self._last_arrival_s) * US_PER_S))
             if self._by_arrival:
                 self._respace(raw, arrived_us)
@@ -136,35 +141,39 @@ class TrackTimeline:
         pts = raw.pts + self._tick_offset
         if not first:
             self._last_step = dts - self._last_dts
-            self._slew_us += self._rate * self._us(self._last_step)
+            if self._rate:
+                self._slew_us += self._rate * self._us(self._last_step)
         predicted = self._wall(pts)
         error_us = (now_us if target_us is None else target_us) - predicted
-        if error_us < 0 and raw.arrival_s < self._settle_until_s and error_us > -DAY_US:
-            shift = max(error_us, self._last_utc + 1 - predicted) if pts == dts else error_us
+        arrival_s, last_utc = raw.arrival_s, self._last_utc
+        if error_us < 0 and arrival_s < self._settle_until_s and error_us > -DAY_US:
+            shift = max(error_us, last_utc + 1 - predicted) if pts == dts else error_us
             if shift < 0:
                 self._base_utc += shift
                 predicted += shift
         else:
-            self._follow_clock(error_us, raw.arrival_s)
-        utc = max(predicted, self._last_utc + 1) if pts == dts else max(predicted, self._floor_us)
-        self._last_utc = max(utc, self._last_utc)
+            if self._least_error_us is None or error_us < self._least_error_us:
+                self._least_error_us = error_us
+            if arrival_s >= self._window_ends_s:
+                self._follow_clock(arrival_s)
+        least = last_utc + 1 if pts == dts else self._floor_us
+        utc = predicted if predicted > least else least
+        if utc > last_utc:
+            self._last_utc = utc
         self._last_dts = dts
         return AccessUnit(raw.data, pts, dts, UtcUs(utc), raw.keyframe, raw.disposable)
 
-    def _follow_clock(self, error_us: int, at_s: float) -> None:
+    def _follow_clock(self, at_s: float) -> None:
         """Every few seconds take the least delayed unit's error as the clock's, and correct it gently."""
-        if self._least_error_us is None or error_us < self._least_error_us:
-            self._least_error_us = error_us
-        if at_s < self._window_ends_s:
-            return
         error_us, self._least_error_us = self._least_error_us, None
+        assert error_us is not None  # there was a unit in this window
         self._window_ends_s = at_s + _WINDOW_S
         if error_us > JUMP_US or error_us < -DAY_US:
             self._renew = True
         self._rate = max(-MOST_SLEW, min(MOST_SLEW, error_us / _CORRECT_OVER_US))
 
     def _wall(self, pts: int) -> int:
-        return self._base_utc + self._us(pts - self._base_pts) + int(self._slew_us)
+        return self._base_utc + (pts - self._base_pts) * US_PER_S // self._timescale + int(self._slew_us)
 
     def _us(self, ticks: int) -> int:
         return ticks * US_PER_S // self._timescale

@@ -52,5 +52,23 @@ class SpaceReclaimed:
     size_bytes: int
 
 
-StorageEvent = Overflow | StorageFailed | StorageRecovered | IndexFailed | SpaceReclaimed
+@dataclass(frozen=True, slots=True)
+class SpaceBlocked:
+    """The disk is nearly full, and what could be deleted is gone: the rest is locked, or too new. Sent once for each
+    time. Recording stops when the reserve is reached."""
+
+    path: str
+    missing_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionHeld:
+    """Retention would delete most of the storage at once. It waits for a day, or until an administrator confirms."""
+
+    path: str
+    segments: int
+    of: int
+
+
+StorageEvent = Overflow | StorageFailed | StorageRecovered | IndexFailed | SpaceReclaimed | SpaceBlocked | DeletionHeld
 OnEvent = Callable[[StorageEvent], None]

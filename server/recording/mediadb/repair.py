@@ -17,6 +17,7 @@ from server.recording.mediadb.files import LocalFile, OpenFile
 from server.recording.mediadb.fragments import FragmentTable, pack_table
 from server.recording.mediadb.index import OPEN, SealedSegment, SegmentIndex, SegmentRow, ended_by
 from server.recording.mediadb.layout import INDEX, SegmentPath, segment_path, segments_on_disk
+from server.recording.mediadb.trailer import read_trailer
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,28 @@ def scan_file(path: Path, key: TrackKey, open_file: OpenFile = LocalFile) -> Sca
     return ScannedFile(sealed, init, origin + (table.next_dts or 0), scan.skipped_bytes)
 
 
+def known_file(path: Path, key: TrackKey) -> ScannedFile:
+    """As `scan_file`, but believes what the writer noted at the end of the file, if that fits the file."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        size = os.fstat(fd).st_size
+
+        def read(offset: int, wanted: int) -> bytes:
+            return os.pread(fd, wanted, offset)
+
+        found = read_trailer(read, size)
+        init = read_init(read) if found is not None else None
+    finally:
+        os.close(fd)
+    if found is None or init is None or init.info is None or init.info.start_utc_us != found[0].start:
+        return scan_file(path, key)
+    trailer, _ = found
+    if path.stem != str(trailer.start):
+        return scan_file(path, key)
+    sealed = SealedSegment(key, UtcUs(trailer.start), UtcUs(trailer.end), trailer.gaps, size, trailer.blob)
+    return ScannedFile(sealed, init, init.info.origin_ticks + trailer.next_dts, 0)
+
+
 @contextmanager
 def exclusively(root: Path, name: str) -> Iterator[bool]:
     """Hold a lock of the storage among all processes; False when another one has it."""
@@ -96,6 +119,22 @@ def being_written(path: Path) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Keep writers out of a file; False when one has it. A writer that is just making it waits, and makes it anew if
+    it was removed meanwhile."""
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(fd)
 
 
 def holds_no_media(path: Path) -> bool:
@@ -144,7 +183,7 @@ def repair_at_start(root: Path, index: SegmentIndex) -> RepairReport:
 def _rebuild_broken(root: Path, index: SegmentIndex, broken: list[str]) -> RepairReport:
     """Move a damaged index aside and make a new one."""
     move_aside(index, broken[0])
-    return reindex(root, index)
+    return reindex(root, index, thorough=False)
 
 
 def move_aside(index: SegmentIndex, reason: str) -> None:
@@ -161,9 +200,17 @@ def move_aside(index: SegmentIndex, reason: str) -> None:
 def _repair_file(found: SegmentPath, index: SegmentIndex, report: RepairReport) -> None:
     report.files += 1
     try:
-        if being_written(found.path):
-            report.in_use += 1
-            return
+        with claimed(found.path) as ours:
+            if ours:
+                _repair_claimed(found, index, report)
+            else:
+                report.in_use += 1
+    except FileNotFoundError:
+        return
+
+
+def _repair_claimed(found: SegmentPath, index: SegmentIndex, report: RepairReport) -> None:
+    try:
         scanned = scan_file(found.path, found.key)
         release_preallocation(found.path)
     except FileNotFoundError:
@@ -198,13 +245,18 @@ def _link_two(before: ScannedFile | None, after: ScannedFile | None, index: Segm
 
 def _scan_again(root: Path, row: SegmentRow) -> ScannedFile | None:
     try:
-        return scan_file(segment_path(root, row.key, row.start), row.key)
+        return known_file(segment_path(root, row.key, row.start), row.key)
     except (OSError, Mp4Damaged):
         return None
 
 
-def reindex(root: Path, index: SegmentIndex, progress: Callable[[int], None] = lambda _: None) -> RepairReport:
+def reindex(
+    root: Path, index: SegmentIndex, progress: Callable[[int], None] = lambda _: None, *, thorough: bool = True
+) -> RepairReport:
     """Forget the index and rebuild it from every file below `root`.
+
+    Not `thorough`: finished files are believed what they say of themselves at their end, which takes two reads a file;
+    damage inside them is then found when they are played.
 
     Recording may go on meanwhile: segments being written are entered as such, and their writer completes them.
     """
@@ -220,7 +272,7 @@ def reindex(root: Path, index: SegmentIndex, progress: Callable[[int], None] = l
                 report.in_use += 1
                 index.record([], [(found.key, found.start)])
                 continue
-            scanned = scan_file(found.path, found.key)
+            scanned = (scan_file if thorough else known_file)(found.path, found.key)
         except (OSError, Mp4Damaged) as error:
             log.warning("segment cannot be read", extra={"path": str(found.path), "reason": str(error)})
             report.damaged = (*report.damaged, str(found.path))

@@ -1,5 +1,6 @@
 """One segment being written: its file, what is in it so far, and how it reaches the disk. Used by one thread."""
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -16,6 +17,7 @@ from server.recording.mediadb.contract import TrackKey
 from server.recording.mediadb.fragments import FragmentTable, pack_table
 from server.recording.mediadb.index import SealedSegment
 from server.recording.mediadb.layout import segment_path
+from server.recording.mediadb.trailer import Trailer, trailer_box
 
 _KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE, linux/falloc.h
 _MOST_PARTS = 1000  # of one writev; IOV_MAX is 1024 on Linux
@@ -57,11 +59,8 @@ class SegmentFile:
         self._synced = 0
         self._named = False
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        self._fd = _created(self.path)
         try:
-            # Held while the file is open, so that another process can tell a segment being written from one left
-            # behind by a process that died.
-            fcntl.flock(self._fd, fcntl.LOCK_EX)
             info = SegmentInfo(key.device, key.track, first.run_utc_us, self._origin, self.start)
             initial = init_segment(first.config, info)
             self.size_bytes = 0
@@ -77,6 +76,10 @@ class SegmentFile:
     @property
     def empty(self) -> bool:
         return not self.table.starts
+
+    def allocate_no_more(self) -> None:
+        """The disk is nearly full: take what is written, and nothing ahead."""
+        self._preallocate_bytes = 0
 
     def append(self, fragment: PendingFragment) -> None:
         """Write a fragment and hand it to the system."""
@@ -151,16 +154,41 @@ class SegmentFile:
         try:
             if followed_at is not None:
                 self.table.ends[-1] = max(followed_at, self.table.starts[-1] + 1)
+            table = self.table
+            blob = pack_table(table)
+            with contextlib.suppress(OSError):  # a full disk: without it the index is rebuilt all the same, but slower
+                self._end_with(trailer_box(Trailer(table.start, table.end, table.next_dts or 0, table.gaps, blob)))
             os.ftruncate(self._fd, self.size_bytes)  # gives back what was allocated ahead
             self.sync()
         finally:
             os.close(self._fd)
             self._fd = -1
-        table = self.table
-        return SealedSegment(self.key, table.start, table.end, table.gaps, self.size_bytes, pack_table(table))
+        return SealedSegment(self.key, table.start, table.end, table.gaps, self.size_bytes, blob)
+
+    def _end_with(self, box: bytes) -> None:
+        self._write_all([box], len(box))
 
     def _discard(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
         self.path.unlink(missing_ok=True)
+
+
+def _created(path: Path) -> int:
+    """Create a file and lock it; FileExistsError when there is one.
+
+    The lock is held while the file is open, so that another process can tell a segment being written from one left
+    behind by a process that died. A repair may come between the two steps and take the empty file for such a one.
+    """
+    while True:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            if os.fstat(fd).st_nlink:
+                return fd
+        except BaseException:
+            os.close(fd)
+            path.unlink(missing_ok=True)
+            raise
+        os.close(fd)

@@ -1,14 +1,16 @@
 """The writing side of a storage: bounded threads beside the event loop that own the files being written."""
 
 import asyncio
+import contextlib
 import errno
 import logging
+import os
 import queue
 import threading
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,12 +18,14 @@ from typing import Self
 from common.foundation.clock import US_PER_S, Clock, UtcUs
 from common.foundation.errors import StorageError
 from server.recording.mediadb.cleaning import Cleaner
-from server.recording.mediadb.contract import TrackKey, TrackWriter
+from server.recording.mediadb.contract import TrackKey
 from server.recording.mediadb.events import IndexFailed, OnEvent, StorageEvent, StorageFailed, StorageRecovered
 from server.recording.mediadb.index import SealedSegment, SegmentIndex, ended_by
 from server.recording.mediadb.layout import MARKER, StorageNotMounted, prepare_root
+from server.recording.mediadb.locks import LockBook
 from server.recording.mediadb.segment_file import PendingFragment, SegmentFile
-from server.recording.mediadb.settings import WriterSettings
+from server.recording.mediadb.settings import Limits, WriterSettings
+from server.recording.mediadb.space import DiskReserved, Room
 from server.recording.mediadb.track import QueuedTrackWriter
 
 log = logging.getLogger(__name__)
@@ -29,6 +33,7 @@ log = logging.getLogger(__name__)
 _TICK_S = 0.25  # how often a thread looks for files to sync
 _MOST_INDEX_BACKLOG = 10_000
 _MOST_NAMES = 16
+_TRIAL_BYTES = 1 << 20
 _SMALL_PREALLOCATION_BYTES = 256 << 10  # sound needs little
 
 
@@ -55,6 +60,8 @@ class _Storage:
         self._index_failing = False
         self._lost_units = 0
         self._index_backlog: list[SealedSegment] = []
+        reserve_bytes = min(settings.reserve_bytes, settings.min_free_bytes)  # the ladder's lowest rung
+        self.room = Room(root, reserve_bytes, max(settings.short_free_bytes, 2 * reserve_bytes))
         self.queued_bytes = 0
         self.segments_opened = 0
 
@@ -93,7 +100,9 @@ class _Storage:
             began, self._failing = not self._failing, True
         if began:
             reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-            full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            full = isinstance(error, DiskReserved) or (
+                isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            )
             log.error("storage failed", extra={"path": str(self.root), "reason": reason})
             self.tell(StorageFailed(str(self.root), reason, full))
 
@@ -106,6 +115,26 @@ class _Storage:
         if over:
             log.warning("storage works again", extra={"path": str(self.root), "lost_units": lost})
             self.tell(StorageRecovered(str(self.root), lost))
+
+    def tried(self) -> bool:
+        """Write something and force it to disk; False when that fails."""
+        trial = self.root / f".trial-{os.getpid()}"
+        try:
+            self.prepare()
+            if not self.room.plenty:
+                return False
+            with trial.open("wb") as file:
+                file.write(bytes(_TRIAL_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            trial.unlink()
+        except (OSError, StorageError) as error:
+            log.debug("storage tried in vain", extra={"path": str(self.root), "reason": str(error)})
+            with contextlib.suppress(OSError):
+                trial.unlink(missing_ok=True)
+            return False
+        self.worked()
+        return True
 
     def record(self, sealed: SealedSegment | None, opened: tuple[TrackKey, UtcUs] | None) -> None:
         """Update the index; what it does not take now is offered again with the next update."""
@@ -191,7 +220,11 @@ class _WriterThread:
                 and (first.utc_us >= self._cut_at[key] or file.size_bytes >= self._storage.settings.segment_bytes)
             )
         )
+        room = self._storage.room
+        room.take(fragment.size_bytes)
         if not cut and file is not None:
+            if room.tight:
+                file.allocate_no_more()
             file.append(fragment)
         else:
             if not first.keyframe:  # the beginning of its GOP could not be stored
@@ -206,6 +239,8 @@ class _WriterThread:
         self._storage.prepare()
         small = fragment.config.kind != 1
         ahead = min(settings.preallocate_bytes, _SMALL_PREALLOCATION_BYTES) if small else settings.preallocate_bytes
+        if self._storage.room.tight:
+            ahead = 0
         opened, fragment = _new_file(self._storage.root, key, fragment, ahead)
         try:
             opened.append(fragment)
@@ -285,14 +320,17 @@ class MediaDatabaseWriter:
     A root that cannot be used does not raise here: recording begins as soon as it can, and `on_event` hears of it.
     """
 
-    def __init__(self, root: Path, clock: Clock, settings: WriterSettings, on_event: OnEvent) -> None:
+    def __init__(
+        self, root: Path, clock: Clock, settings: WriterSettings, on_event: OnEvent, locks: LockBook | None = None
+    ) -> None:
+        """`locks`: what may not be deleted; without it, what the lock files below `root` say."""
         self.root = root
         self.settings = settings
         self._storage = _Storage(root, settings, on_event)
         self._threads = [_WriterThread(self._storage, number) for number in range(max(1, settings.writer_threads))]
         self._tracks: dict[TrackKey, QueuedTrackWriter] = {}
         self._cleaner = Cleaner(
-            root, self._storage.index, clock, settings, on_event=on_event, prepare=self._storage.prepare
+            root, self._storage.index, clock, settings, on_event=on_event, prepare=self._storage.prepare, locks=locks
         )
         self._on_event = on_event
 
@@ -317,7 +355,7 @@ class MediaDatabaseWriter:
         self._cleaner.stop()
         self._storage.index.close()
 
-    def track(self, key: TrackKey) -> TrackWriter:
+    def track(self, key: TrackKey) -> QueuedTrackWriter:
         """Return the writer of a track; the same one until it is closed."""
         known = self._tracks.get(key)
         if known is None:
@@ -326,7 +364,11 @@ class MediaDatabaseWriter:
 
     def set_retention(self, retain_minutes: int) -> None:
         """Keep recordings this long from now on."""
-        self._cleaner.retain_minutes = retain_minutes
+        self._cleaner.limits = replace(self._cleaner.limits, retain_minutes=retain_minutes)
+
+    def set_limits(self, limits: Limits) -> None:
+        """Keep this from now on."""
+        self._cleaner.limits = limits
 
     @property
     def storage_id(self) -> str | None:
@@ -337,6 +379,10 @@ class MediaDatabaseWriter:
     def queued_bytes(self) -> int:
         """What waits for the disk."""
         return self._storage.queued_bytes
+
+    def works(self) -> bool:
+        """Try whether the storage can be written to again: it is there, keeps up, and has room. Blocking."""
+        return self.queued_bytes * 4 <= self.settings.queue_bytes and self._storage.tried()
 
     @property
     def cleaner(self) -> Cleaner:

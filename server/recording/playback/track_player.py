@@ -27,8 +27,8 @@ from server.recording.playback.course import (
     Start,
     course,
 )
+from server.recording.playback.either_track import GopSource
 from server.recording.playback.read_ahead import ReadAhead
-from server.recording.playback.reading import RecordingsPool
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class TrackPlayer:
         key: TrackKey,
         sound: bool,
         *,
-        pool: RecordingsPool,
+        pool: GopSource,
         read_ahead: ReadAhead,
         wake: Callable[[], None],
         failed: Callable[[VmsError], None],

@@ -64,6 +64,11 @@ class LiveTrack:
         return self._first + len(self._kept)
 
     @property
+    def newest(self) -> _Kept | None:
+        """The newest unit, where one is kept."""
+        return self._kept[-1] if self._kept else None
+
+    @property
     def watched(self) -> bool:
         return bool(self._viewers)
 
@@ -155,6 +160,18 @@ class Cursor:
     @property
     def ready(self) -> bool:
         return self._next < self._track.end
+
+    def next_in_step(self) -> MediaRecord | None:
+        """Take the newest unit when it is the only one to take and nothing but it is to be sent: the usual case, for
+        every viewer and picture."""
+        track, number = self._track, self._next
+        if number != track.end - 1 or number < self._shown_from or self._broken or self._waiting:
+            return None
+        kept = track.newest
+        if kept is None or kept.config is not self._config:
+            return None
+        self._next = number + 1
+        return kept.record
 
     def take(self, most_bytes: int, now_s: float) -> Taken:
         """Take what can be sent now: about `most_bytes`, at least one unit when there is one."""

@@ -21,6 +21,7 @@ from common.protocols.media_channel.messages import (
     Sequences,
     ServerMessage,
     Subscribe,
+    TimelineTrack,
     decode_client,
     decode_server,
     encode,
@@ -42,9 +43,22 @@ BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     "kind": st.sampled_from(["video", "audio"]),
     "state": st.sampled_from(["connecting", "live", "lost", "stopped"]),
     "transport": st.sampled_from(["auto", "tcp", "udp"]),
-    "limit": st.integers(1, 10_000),
+    "limit": st.integers(1, 4000),
+    "devices": st.lists(NAMES, min_size=1, max_size=3).map(tuple),
+    "buckets": st.integers(1, 4000),
+    "gaps": st.lists(st.tuples(TIMES, TIMES, NAMES, TEXT), max_size=5).map(tuple),
+    "complete": st.booleans(),
+    "reasons": st.lists(NAMES, max_size=5).map(tuple),
+    "tracks": st.lists(st.builds(TimelineTrack, NAMES, st.binary(), st.binary()), max_size=3).map(tuple),
     "spans": st.lists(st.tuples(TIMES, TIMES), max_size=5).map(tuple),
     "video": st.none() | st.builds(ProbedVideo, NAMES, U32, U32, st.floats(0, 1000)),
+    "request": st.dictionaries(TEXT, TEXT | U32, max_size=3),
+    "jobs": st.lists(st.dictionaries(TEXT, TEXT | U32, max_size=3), max_size=3).map(tuple),
+    "estimate": st.booleans(),
+    "action": st.sampled_from(["pause", "resume", "cancel", "remove"]),
+    "media_bytes": TIMES,
+    "needed_bytes": TIMES,
+    "free_bytes": TIMES,
     "audio": st.none() | st.builds(ProbedAudio, NAMES, U32, U32),
 }
 BY_TYPE: dict[str, st.SearchStrategy[Any]] = {"int": U32, "int | None": st.none() | U32, "str": TEXT}
@@ -56,7 +70,7 @@ def values(field: dataclasses.Field[Any], message: type) -> st.SearchStrategy[An
     if field.name.endswith("_us"):
         optional = message in (Subscribe, Gap)
         return (st.none() | TIMES) if optional and field.name in ("from_us", "to_us") and message is not Gap else TIMES
-    if field.name in ("sub", "group", "id", "version", "gops", "units"):
+    if field.name in ("sub", "group", "id", "version", "gops", "units", "width_px"):
         return U32
     return NAMES
 
@@ -120,6 +134,9 @@ def test_defaults_are_those_of_the_format() -> None:
         ('{"op":"step","group":1,"from":1,"count":2,"generation":0}', "1 or -1"),
         ('{"op":"step","group":1,"from":1,"count":true,"generation":0}', "1 or -1"),
         ('{"op":"sequences","id":1,"device":"d","from":0,"to":1,"limit":10001}', "field 'limit'"),
+        ('{"op":"gaps","id":1,"device":"d","from":0,"to":1,"limit":4001}', "field 'limit'"),
+        ('{"op":"timeline","id":1,"devices":[],"from":0,"to":1,"buckets":5}', "1 to 64 devices"),
+        ('{"op":"timeline","id":1,"devices":["d"],"from":0,"to":1,"buckets":0}', "field 'buckets'"),
         ('{"op":"unsubscribe","sub":' + "9" * 5000 + "}", "not JSON"),
         ("[" * 50_000, "not JSON"),
         (" " * 65_537, "more than 65536 bytes"),

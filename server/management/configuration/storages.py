@@ -1,0 +1,154 @@
+"""What must hold between storages, their archives and the devices that record into them."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from common.api.recorder_configuration import RecordedArchive, RecordedStorage
+from common.model.devices import Camera, Hardware, Microphone
+from common.model.item import Item, ItemPath
+from common.model.servers import ArchiveStorage, RecordingServer, Storage
+from server.management.configuration.items import NOT_STORED, InvalidProperties, Items, Stored, validated
+
+_URL = re.compile(r"^[a-z][a-z0-9+.-]*://\S+$")
+
+
+def create_storage(
+    session: Session, items: Items, model: type[Storage] | type[ArchiveStorage], body: Mapping[str, Any], parent_id: str
+) -> Stored[Any]:
+    """Create a storage of a recorder, or an archive behind a storage; raise NoSuchItem, InvalidProperties."""
+    unknown = set(body) - NOT_STORED - {each.wire_name for each in model.properties()}
+    if unknown:
+        raise InvalidProperties(dict.fromkeys(sorted(unknown), "There is no such property."))
+    item = validated(model, {name: value for name, value in body.items() if name not in NOT_STORED})
+    if isinstance(item, Storage):
+        parent = items.get(session, RecordingServer, parent_id).id
+        item = item.model_copy(update={"is_default": False})
+        _check_place(session, items, parent, item.disk_path)
+    else:
+        storage = items.get(session, Storage, parent_id)
+        parent = storage.id
+        _check_place(session, items, storage.parent_id or "", item.disk_path, url_too=True)
+    stored = items.create(session, item, parent)
+    check_storages(session, items, stored)
+    return stored
+
+
+def check_storages(session: Session, items: Items, changed: Stored[Any]) -> None:
+    """Raise InvalidProperties when what was just stored does not fit its neighbours."""
+    item = changed.item
+    if isinstance(item, Storage):
+        _check_chain(session, items, changed)
+        if item.spill_storage is not None:
+            _check_neighbour(
+                session, items, changed.parent_id or "", item.spill_storage, "spillStorage", but=changed.id
+            )
+    elif isinstance(item, ArchiveStorage):
+        _check_chain(session, items, items.get(session, Storage, changed.parent_id or ""))
+    elif isinstance(item, Camera | Microphone) and item.recording_storage is not None:
+        recorder = items.get(session, Hardware, changed.parent_id or "").parent_id or ""
+        _check_neighbour(session, items, recorder, item.recording_storage, "recordingStorage")
+
+
+def check_unused(session: Session, items: Items, model: type[Item], identifier: str) -> None:
+    """Raise InvalidProperties when a storage that is about to be removed is still needed."""
+    if model is not Storage:
+        return
+    storage = items.get(session, Storage, identifier)
+    users = [
+        each.item.name
+        for kind in (Camera, Microphone)
+        for each in items.list(session, kind)
+        if each.item.recording_storage is not None and each.item.recording_storage.id == storage.id
+    ]
+    if storage.item.is_default:
+        raise InvalidProperties({"isDefault": "This is the default storage. Make another one the default first."})
+    if users:
+        more = f" and {len(users) - 3} more" if len(users) > 3 else ""
+        raise InvalidProperties(
+            {"name": f"Devices still record into it: {', '.join(users[:3])}{more}. Move them first."}
+        )
+    for other in items.list(session, Storage, storage.parent_id):
+        if other.item.spill_storage is not None and other.item.spill_storage.id == storage.id:
+            raise InvalidProperties({"spillStorage": f"The storage {other.item.name} spills into it."})
+
+
+def set_default(session: Session, items: Items, identifier: str) -> None:
+    """Make a storage the one that new devices of its recorder record into; raise NoSuchItem."""
+    chosen = items.get(session, Storage, identifier)
+    for each in items.list(session, Storage, chosen.parent_id):
+        items.update(session, Storage, each.id, {"isDefault": each.id == chosen.id})
+
+
+def recorded_storages(session: Session, items: Items, recorder_id: str) -> tuple[RecordedStorage, ...]:
+    """A recorder's storages as it is told them, the default one first."""
+    archives: dict[str, list[Stored[ArchiveStorage]]] = {}
+    for archive in items.list(session, ArchiveStorage):
+        archives.setdefault(archive.parent_id or "", []).append(archive)
+    stored = items.list(session, Storage, recorder_id)
+    return tuple(
+        RecordedStorage(
+            id=each.id,
+            name=each.item.name,
+            path=each.item.disk_path,
+            retain_minutes=each.item.retain_minutes,
+            max_size_mb=each.item.max_size,
+            archives=tuple(map(_archive, _in_order(archives.get(each.id, [])))),
+            spill_to=each.item.spill_storage.id if each.item.spill_storage is not None else "",
+        )
+        for each in sorted(stored, key=lambda one: not one.item.is_default)
+    )
+
+
+def _archive(stored: Stored[ArchiveStorage]) -> RecordedArchive:
+    item = stored.item
+    return RecordedArchive(
+        id=stored.id,
+        name=item.name,
+        url=item.disk_path,
+        retain_minutes=item.retain_minutes,
+        max_size_mb=item.max_size,
+        every_minutes=item.archive_every_minutes,
+        groom="fps" if item.framerate_reduction_enabled else "none",
+        groom_fps=item.target_framerate if item.framerate_reduction_enabled else 0.0,
+    )
+
+
+def _in_order(archives: list[Stored[ArchiveStorage]]) -> list[Stored[ArchiveStorage]]:
+    """Recordings move from archive to archive as they were added."""
+    return sorted(archives, key=lambda one: one.created_us)
+
+
+def _check_chain(session: Session, items: Items, storage: Stored[Storage]) -> None:
+    before = storage.item.retain_minutes
+    for archive in _in_order(items.list(session, ArchiveStorage, storage.id)):
+        if archive.item.retain_minutes < before:
+            why = f"The archive {archive.item.name} keeps {archive.item.retain_minutes} minutes. That is the total age"
+            raise InvalidProperties(
+                {"retainMinutes": f"{why} of a recording, at least the {before} of the stage before."}
+            )
+        before = archive.item.retain_minutes
+
+
+def _check_place(session: Session, items: Items, recorder_id: str, path: str, *, url_too: bool = False) -> None:
+    if not path.startswith("/") and not (url_too and _URL.match(path)):
+        example = "an absolute path such as /srv/recordings" + (
+            ", or an address such as s3://bucket" if url_too else ""
+        )
+        raise InvalidProperties({"diskPath": f"This must be {example}."})
+    for storage in items.list(session, Storage, recorder_id):
+        others: list[Storage | ArchiveStorage] = [storage.item]
+        others += [archive.item for archive in items.list(session, ArchiveStorage, storage.id)]
+        for other in others:
+            if other.disk_path.rstrip("/") == path.rstrip("/"):
+                raise InvalidProperties({"diskPath": f"This place is used by {other.name}."})
+
+
+def _check_neighbour(
+    session: Session, items: Items, recorder_id: str, path: ItemPath, name: str, *, but: str = ""
+) -> None:
+    found = {each.id for each in items.list(session, Storage, recorder_id)}
+    if path.type != "storages" or path.id not in found or path.id == but:
+        raise InvalidProperties({name: "This must be another storage of the same recording server."})

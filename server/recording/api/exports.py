@@ -1,0 +1,95 @@
+"""Exports as viewers ask for them: who may, of what, and what they are answered."""
+
+import json
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from common.api.exporting import ExportEstimate, ExportFile, ExportJob, ExportRequest
+from common.foundation.errors import NotPermitted, ProtocolError
+from common.media.access_unit import PRIMARY, TrackName
+from common.net.tokens import ADMINISTRATORS, OPERATORS, Principal
+from common.protocols.media_channel.messages import (
+    ExportControl,
+    ExportCreate,
+    ExportEstimated,
+    ExportList,
+    Exports,
+    ServerMessage,
+)
+from server.recording.api.devices import DeviceDirectory
+from server.recording.mediadb.contract import TrackKey
+
+
+class ExportService(Protocol):
+    """The recorder's export jobs."""
+
+    async def estimate(self, request: ExportRequest) -> ExportEstimate: ...
+
+    async def create(self, request: ExportRequest, who: Principal) -> ExportJob: ...
+
+    def seen_by(self, who: Principal) -> list[ExportJob]: ...
+
+    def status(self, job: str, who: Principal) -> ExportJob: ...
+
+    async def control(self, job: str, action: Any, who: Principal) -> ExportJob:
+        """`action` is one of the words of `ExportControl`."""
+
+    async def open_file(self, job: str, name: str, who: Principal) -> tuple[int, ExportFile]: ...
+
+    async def read(self, fd: int, size: int, offset: int) -> bytes: ...
+
+
+def may_export(who: Principal | None) -> Principal:
+    """Return who asks; raises NotPermitted when they may not export."""
+    if who is None or who.roles.isdisjoint((ADMINISTRATORS, OPERATORS)):
+        raise NotPermitted("export recordings")
+    return who
+
+
+async def answer_export(
+    message: ExportCreate | ExportList | ExportControl,
+    service: ExportService,
+    devices: DeviceDirectory,
+    principal: Principal | None,
+) -> ServerMessage:
+    """Do what a viewer asks of exports. Raises NotPermitted, NoSuchTrack, ProtocolError and what the service raises."""
+    who = may_export(principal)
+    if isinstance(message, ExportList):
+        return Exports(message.id, tuple(_wire(job) for job in service.seen_by(who)))
+    if isinstance(message, ExportControl):
+        return Exports(message.id, (_wire(await service.control(message.job, message.action, who)),))
+    request = _named(_checked(message.request), devices, removed_too=who.is_administrator)
+    if message.estimate:
+        found = await service.estimate(request)
+        return ExportEstimated(message.id, found.media_bytes, found.needed_bytes, found.free_bytes)
+    return Exports(message.id, (_wire(await service.create(request, who)),))
+
+
+def _wire(job: ExportJob) -> dict[str, Any]:
+    return job.short().model_dump(mode="json")
+
+
+def _checked(given: dict[str, Any]) -> ExportRequest:
+    try:
+        return ExportRequest.model_validate_json(_json(given))
+    except ValidationError as wrong:
+        first = wrong.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ProtocolError(f"export_create: {where or 'request'}: {first['msg']}", peer="The client") from None
+
+
+def _json(given: dict[str, Any]) -> str:
+
+    return json.dumps(given, ensure_ascii=True)
+
+
+def _named(request: ExportRequest, devices: DeviceDirectory, *, removed_too: bool) -> ExportRequest:
+    """The request with our names of its devices; raises NoSuchTrack for those that are not to be seen."""
+    items = []
+    for item in request.items:
+        known = devices.find(TrackKey(item.device, TrackName(item.track)), removed_too=removed_too)
+        if item.microphone is not None:
+            devices.find(TrackKey(item.microphone, PRIMARY), removed_too=removed_too)
+        items.append(item.model_copy(update={"name": known.name[:200]}))
+    return request.model_copy(update={"items": tuple(items)})

@@ -1,0 +1,27 @@
+"""What the storages of an engine tell beside what each media database says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from server.recording.mediadb.events import StorageEvent
+
+
+@dataclass(frozen=True, slots=True)
+class SpillBegan:
+    """Devices of a storage record into another one until theirs works again."""
+
+    path: str
+    to_path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpillEnded:
+    """The storage works again: its devices record into it."""
+
+    path: str
+    to_path: str
+
+
+AnyStorageEvent = StorageEvent | SpillBegan | SpillEnded
+OnAnyEvent = Callable[[AnyStorageEvent], None]

@@ -1,0 +1,69 @@
+"""Storages and archives over the REST interface, and what the recorder is told of them."""
+
+import pytest
+
+from tests.support.management_rig import managing
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with managing(tmp_path_factory.mktemp("data")) as running:
+        yield running
+
+
+def test_storages_are_made_used_changed_and_removed(server):
+    (reply, recorder_token), token = server.enrol(), server.token()
+
+    def ask(method, path, json=None, status=None):
+        answer = server.rest(method, path, token, json=json)
+        assert status is None or answer.status_code == status, answer.text
+        return answer.json()
+
+    def told():
+        path = f"/api/internal/v1/recorders/{reply.id}/configuration?after=-1&wait=0"
+        return server.send("GET", path, recorder_token).json()
+
+    below = f"recordingServers/{reply.id}/storages"
+    first = ask("GET", below)["array"][0]
+    assert [each["id"] for each in told()["storages"]] == [first["id"]]
+    for wrong in ("recordings", "s3://bucket", ""):
+        ask("POST", below, {"name": "Fast", "diskPath": wrong}, 400)
+    made = ask("POST", below, {"name": "Fast", "diskPath": "/srv/fast", "retainMinutes": 60}, 201)["result"]
+    ask("POST", below, {"name": "Again", "diskPath": "/srv/fast/"}, 400)
+    ask("POST", below, {"name": "Again", "diskPath": "/srv/x", "retainMinutes": 365_000 * 1440 + 1}, 400)
+    archives = f"storages/{made['id']}/archiveStorages"
+    ask("POST", archives, {"name": "Old", "diskPath": "s3://bucket/old", "retainMinutes": 59}, 400)
+    archive = ask("POST", archives, {"name": "Old", "diskPath": "s3://bucket/old", "retainMinutes": 120}, 201)["result"]
+    ask("PATCH", f"storages/{made['id']}", {"retainMinutes": 121}, 400)
+    spill = {"type": "storages", "id": first["id"]}
+    ask("PATCH", f"storages/{made['id']}", {"retainMinutes": 90, "maxSize": 500, "spillStorage": spill}, 200)
+    ask("PATCH", f"storages/{first['id']}", {"spillStorage": spill}, 400)
+
+    answer = ask("POST", f"recordingServers/{reply.id}?task=AddHardware", {"hardwareAddress": "simulator:yard"})
+    assert answer["result"]["path"]["type"] == "tasks"
+    cameras = []
+    while not cameras:
+        cameras = ask("GET", "cameras")["array"]
+    camera = f"cameras/{cameras[0]['id']}"
+    assert cameras[0]["recordingStorage"]["id"] == first["id"]
+    ask("PATCH", camera, {"recordingStorage": {"type": "storages", "id": archive["id"]}}, 400)
+    move = {"itemSelection": f"storages/{made['id']}", "moveData": False}
+    ask("POST", f"{camera}?task=ChangeDeviceRecordingStorage", move, 200)
+    document = told()
+    assert document["hardware"][0]["camera"]["storage"] == made["id"]
+    fast = document["storages"][1]
+    assert (fast["path"], fast["retain_minutes"], fast["max_size_mb"]) == ("/srv/fast", 90, 500)
+    assert (fast["spill_to"], fast["archives"][0]["url"]) == (first["id"], "s3://bucket/old")
+
+    ask("DELETE", f"storages/{made['id']}", status=400)  # recorded into
+    ask("POST", f"storages/{made['id']}?task=SetStorageAsDefault", {}, 200)
+    assert [each["id"] for each in told()["storages"]] == [made["id"], first["id"]]
+    move = {"itemSelection": f"storages/{first['id']}"}
+    ask("POST", f"{camera}?task=ChangeDeviceRecordingStorage", move, 200)
+    ask("DELETE", f"storages/{made['id']}", status=400)  # the default one
+    ask("POST", f"storages/{first['id']}?task=SetStorageAsDefault", {}, 200)
+    ask("DELETE", f"archiveStorages/{archive['id']}", status=200)
+    ask("DELETE", f"storages/{made['id']}", status=200)
+    assert [each["id"] for each in told()["storages"]] == [first["id"]]
