@@ -19,10 +19,10 @@ from server.recording.archiving.moving import Mover
 from server.recording.archiving.pacing import Pace
 from server.recording.archiving.places import CHUNK_BYTES
 from server.recording.archiving.plan import ArchivingPlan, PlannedStorage
-from server.recording.archiving.protected import nothing_locked
 from server.recording.archiving.remote_files import RemoteFiles
 from server.recording.archiving.stage import archive_readers, open_stages
 from server.recording.mediadb.index import SEALED
+from server.recording.mediadb.locks import LockBook
 from server.recording.mediadb.reader import MediaDatabaseReader
 from tests.support.archive_rig import KEY, hashes, indexed, playable, record_units, recorded, storage
 from tests.support.media_samples import video_sample
@@ -68,7 +68,14 @@ def running_jobs(used: RecordedStorage, root: Path, data: Path) -> Iterator[tupl
     events: list[ArchivingEvent] = []
     plan = ArchivingPlan(storages=(PlannedStorage(storage=used, root=root),), low_free_bytes=0, keep_free_bytes=0)
     with closing(JobStore(data / STORE)) as store:
-        workshop = Workshop(plan, data, store, SystemClock(), locked=nothing_locked, report=events.append)
+        workshop = Workshop(
+            plan,
+            data,
+            store,
+            SystemClock(),
+            locked=LockBook((data,), SystemClock().now_us).locked,
+            report=events.append,
+        )
         runner = JobRunner(store, SystemClock(), events.append)
         try:
             runner.replace(workshop.jobs())

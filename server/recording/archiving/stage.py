@@ -12,6 +12,7 @@ from server.recording.archiving.remote_files import RemoteFiles
 from server.recording.mediadb.index import SegmentIndex
 from server.recording.mediadb.reader import MediaDatabaseReader
 from server.recording.mediadb.storages import known_storage, remember_storage
+from server.recording.storages.places import deletion_minutes
 
 US_PER_MINUTE = 60 * US_PER_S
 ARCHIVES = "archives"  # folder in the recorder's data, for what it keeps of remote archives
@@ -33,7 +34,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.index = SegmentIndex(self.index_root, writable=True)
-        self.delete_minutes = total_retention(self.storage)
+        self.delete_minutes = deletion_minutes(self.storage)
 
     @property
     def id(self) -> str:
@@ -67,11 +68,6 @@ class Stage:
         if remembered is None:
             remember_storage(data, place, found)
         self.index_root.mkdir(parents=True, exist_ok=True)
-
-
-def total_retention(storage: RecordedStorage) -> int:
-    """Minutes after which a recording is deleted for good: the longest of any stage."""
-    return max(storage.retain_minutes, *(archive.retain_minutes for archive in storage.archives), 0)
 
 
 def is_remote(url: str) -> bool:
