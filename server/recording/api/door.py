@@ -50,7 +50,7 @@ class Door(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's own kind with TLS is none by name
-        self._deadline = asyncio.get_running_loop().call_later(HEAD_S, transport.abort)
+        self._deadline = asyncio.get_running_loop().call_later(HEAD_S, self.transport.abort)
 
     def data_received(self, data: bytes) -> None:
         if self._decided:
