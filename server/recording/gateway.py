@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from common.api.recorder_configuration import RecordedDevice, RecordedHardware, RecorderConfiguration
+from common.api.recorder_configuration import RecordedDevice, RecordedHardware, RecordedStorage, RecorderConfiguration
 from common.foundation.clock import Clock
 from common.foundation.errors import NotSignedIn
 from common.foundation.ids import DeviceId, RecorderId
@@ -113,6 +113,10 @@ class Conductor:
         """What the recorder is called now."""
         return "" if self.configuration is None else self.configuration.name
 
+    def storages(self) -> tuple[RecordedStorage, ...]:
+        """Where the recorder's devices record now, and where their recordings go from there."""
+        return () if self.configuration is None else self.configuration.storages
+
     def apply(self, configuration: RecorderConfiguration) -> None:
         """Have everything follow this configuration from now on."""
         self.configuration = configuration
@@ -192,7 +196,9 @@ async def running_gateway(
             await conductor.configured.wait()
             configuration = conductor.configuration
             assert configuration is not None
-            exports = ExportJobs(plan.export_plan(), configuration.recorder, conductor.recorder_name, clock)
+            exports = ExportJobs(
+                plan.export_plan(), configuration.recorder, conductor.recorder_name, clock, conductor.storages
+            )
             running.append(tasks.create_task(exports.run(), name="exports"))
             services = RecorderServices(
                 configuration.recorder,

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from common.foundation.clock import US_PER_S, SystemClock, UtcUs
-from common.protocols.media_channel.messages import SequencesQuery, Subscribe
+from common.protocols.media_channel.messages import Subscribe
 from tests.support.running_site import RunningSite, running_site
 from tests.support.site_viewer import site_viewer
 from tests.support.soak import WHOLE
@@ -52,9 +52,8 @@ async def test_footage_moves_to_the_archive_and_plays_across_the_border(
             moved = sorted(path.stem for path in archive.rglob("*.mp4") if path.stem not in left)
         async with site_viewer(site) as viewer:
             assert viewer.connection is not None
-            viewer.connection.send(SequencesQuery(1, camera, began, SystemClock().now_us()))
-            (found,) = await viewer.until_said("sequences")
-            assert len(found.spans) == 1, found.spans
+            spans = await viewer.sequences(camera, began, SystemClock().now_us())
+            assert len(spans) == 1, spans
             viewer.connection.send(Subscribe(1, camera, from_us=UtcUs(int(moved[-1]) - US_PER_S), speed=8.0))
             border = int(moved[-1]) + 12 * US_PER_S
             await viewer.until(lambda: bool(viewer.units) and viewer.units[-1].utc_us > border, 60)

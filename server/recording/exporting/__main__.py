@@ -93,7 +93,7 @@ def export(order: WorkOrder) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with (
         (folder.parent / ".lock").open("w") as lock,
-        opened_recordings(Path(order.data), Path(order.recordings)) as reader,
+        opened_recordings(Path(order.data), Path(order.recordings), order.storages) as reader,
     ):
         fcntl.flock(lock, fcntl.LOCK_EX)  # one that was left by a gateway that died may be at its last step
         for left in folder.rglob(f"*{PART}"):

@@ -8,7 +8,7 @@ import contextlib
 import logging
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NoReturn
@@ -16,6 +16,7 @@ from typing import Literal, NoReturn
 from pydantic import ValidationError
 
 from common.api.exporting import ExportEstimate, ExportFile, ExportJob, ExportRequest
+from common.api.recorder_configuration import RecordedStorage
 from common.foundation.catalog import explain
 from common.foundation.clock import US_PER_S, Clock, UtcUs
 from common.foundation.errors import StorageError, VmsError
@@ -73,8 +74,17 @@ class _Job:
 class ExportJobs:
     """All jobs of one recorder. Use on one event loop; `run` works them off until cancelled."""
 
-    def __init__(self, plan: ExportPlan, recorder: str, recorder_name: Callable[[], str], clock: Clock) -> None:
+    def __init__(
+        self,
+        plan: ExportPlan,
+        recorder: str,
+        recorder_name: Callable[[], str],
+        clock: Clock,
+        storages: Callable[[], Sequence[RecordedStorage]] = tuple,
+    ) -> None:
+        """`storages`: those of the recorder at the moment; recordings are looked for in all of them."""
         self._plan = plan
+        self._storages = storages
         self._recorder = recorder
         self._name = recorder_name
         self._clock = clock
@@ -93,7 +103,7 @@ class ExportJobs:
 
     def _estimate(self, request: ExportRequest) -> ExportEstimate:
         free = max(0, self._files.free_bytes() - self._plan.min_free_bytes)
-        with opened_recordings(self._plan.data, self._plan.recordings) as reader:
+        with opened_recordings(self._plan.data, self._plan.recordings, self._storages()) as reader:
             return estimate(reader, request, free)
 
     async def create(self, request: ExportRequest, who: Principal) -> ExportJob:
@@ -249,6 +259,7 @@ class ExportJobs:
         return WorkOrder(
             data=str(self._plan.data),
             recordings=str(self._plan.recordings),
+            storages=tuple(self._storages()),
             folder=str(self._files.result(job.status.id)),
             request=job.kept.request,
             recorder=self._recorder,

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from common.api.exporting import ExportFile, ExportGap, ExportRequest
+from common.api.recorder_configuration import RecordedStorage
 
 
 class _Line(BaseModel):
@@ -25,6 +26,7 @@ class WorkOrder(_Line):
 
     data: str
     recordings: str
+    storages: tuple[RecordedStorage, ...] = ()
     folder: str
     request: ExportRequest
     recorder: str

@@ -1,18 +1,33 @@
 """Opens the recordings that an export reads."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+from common.api.recorder_configuration import RecordedStorage
+from server.recording.archiving.stage import archive_readers
 from server.recording.mediadb.contract import MediaReader
 from server.recording.mediadb.reader import MediaDatabaseReader
+from server.recording.storages.places import storage_root
+from server.recording.storages.reading import StoragesReader
 
 
 @contextmanager
-def opened_recordings(data: Path, recordings: Path) -> Iterator[MediaReader]:
-    """A reader of all that is recorded. `data`: the recorder's folder, where it keeps what opens its storages."""
-    reader = MediaDatabaseReader(recordings)
-    try:
-        yield reader
-    finally:
-        reader.close()
+def opened_recordings(data: Path, recordings: Path, storages: Sequence[RecordedStorage] = ()) -> Iterator[MediaReader]:
+    """A reader of everything the recorder has. `data`: its data folder; `recordings`: its own folder for them.
+
+    Where all of it is in that one folder, whole segments can be copied, which is faster.
+    """
+    roots = {storage_root(storage, recordings) for storage in storages}
+    if roots <= {recordings} and not any(storage.archives for storage in storages):
+        with closing(MediaDatabaseReader(recordings)) as reader:
+            yield reader
+        return
+    with ExitStack() as opened:
+
+        def behind(storage: RecordedStorage) -> list[MediaReader]:
+            return [opened.enter_context(closing(reader)) for reader in archive_readers(storage, data)]
+
+        united = opened.enter_context(closing(StoragesReader(recordings, behind)))
+        united.follow(storages)
+        yield united
