@@ -4,7 +4,7 @@ from contextlib import suppress
 from struct import pack
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from common.foundation.errors import DeviceError, ProtocolError
@@ -42,6 +42,7 @@ FORMATS = {
 
 @pytest.mark.parametrize("encoding", FORMATS)
 @given(st.lists(st.tuples(st.binary(max_size=80), st.integers(0, 3), st.booleans()), max_size=12))
+@example([(b"\x01\x00", 0, True), (b"\x1c\x81", 0, False)])  # a fragment that begins a slice and has none of it
 @MANY
 def test_payload_formats(encoding: str, payloads: list[tuple[bytes, int, bool]]) -> None:
     kind = "audio" if encoding in ("OPUS", "MPEG4-GENERIC") else "video"

@@ -69,7 +69,7 @@ class H264Depacketizer(PictureAssembler):
         self._middle = bytes((data[start], kind))
         self._kind = kind
         self._open_nal(bytes((data[start] & 0xE0 | kind,)) + data[start + 2 : end])
-        if kind <= h264.SLICE_IDR and kind:
+        if 0 < kind <= h264.SLICE_IDR and end - start > 2:
             self._slice(kind, data[start], data, start + 2)
 
     def _end_fragments(self) -> None:
