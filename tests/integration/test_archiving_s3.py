@@ -1,6 +1,7 @@
 """Archives on a real S3 server: moving, playing, losing the index, and a server that is restarted in mid-upload."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -158,7 +159,7 @@ def test_a_server_restarted_in_mid_upload_costs_nothing(server: S3Server, tmp_pa
         server.start()
         assert played(root, used, data) == [unit.data for unit in large]
         for row in rows:
-            mover.move(row)
+            _retried(lambda row=row: mover.move(row))  # a server that has just started refuses a while
         mover.delete_hidden(wait=True)
     finally:
         source.index.close()
@@ -166,6 +167,17 @@ def test_a_server_restarted_in_mid_upload_costs_nothing(server: S3Server, tmp_pa
     assert hashes(root) == {}
     assert [name for name in stored(server, used.archives[0].url) if name.endswith(".mp4")] == sorted(before)
     assert played(root, used, data) == [unit.data for unit in large]
+
+
+def _retried(move):
+    for _ in range(60):
+        try:
+            move()
+        except (OSError, StorageError):
+            time.sleep(1)
+        else:
+            return
+    move()
 
 
 def _rest(unit):
