@@ -86,6 +86,12 @@ class RecordedHardware(_Frozen):
     transport: str = "auto"
     camera: RecordedDevice
     microphone: RecordedDevice | None = None
+    metadata: RecordedDevice | None = None  # what the device says of its pictures (ONVIF metadata stream)
+
+    @property
+    def devices(self) -> tuple[RecordedDevice, ...]:
+        """What it has: the camera first."""
+        return tuple(device for device in (self.camera, self.microphone, self.metadata) if device is not None)
 
 
 class RecorderConfiguration(_Frozen):

@@ -30,6 +30,10 @@ class DeviceError(VmsError):
     retryable = True
 
 
+class DeviceUnreachable(DeviceError):
+    """No way to a camera: it is switched off, or the network between is broken."""
+
+
 class DeviceRefused(DeviceError):
     """A camera answered, and said no: wrong password, no such stream. Trying again soon does not help."""
 

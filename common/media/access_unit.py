@@ -30,6 +30,10 @@ class Codec(StrEnum):
     OPUS = "opus"  # empty, or the body of a `dOps` box (Opus in ISOBMFF, 4.3.2); units are Opus packets (RFC 6716)
     PCMA = "pcma"  # empty; A-law, G.711
     PCMU = "pcmu"  # empty; mu-law, G.711
+    ONVIF_XML = "onvif-xml"  # the namespace of the XML, UTF-8; units are whole documents (tt:MetadataStream)
+    MOTION_GRID = (
+        "motion-grid"  # u16 columns, u16 rows, big-endian; units are grids of bits (media database, FORMAT.md)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class CodecConfig:
 
     `timescale` is the ticks per second of `pts` and `dts` (90 000 for video, the sampling rate for audio).
     `width_px` and `height_px` are the displayed size of video, 0 for audio; `sample_rate_hz` and
-    `channels` the reverse.
+    `channels` the reverse; metadata has neither.
     """
 
     codec: Codec
@@ -51,7 +55,13 @@ class CodecConfig:
 
     @property
     def kind(self) -> MediaKind:
-        return MediaKind.VIDEO if self.codec in (Codec.H264, Codec.H265, Codec.MJPEG) else MediaKind.AUDIO
+        return _KINDS.get(self.codec, MediaKind.AUDIO)
+
+
+_KINDS = {
+    **dict.fromkeys((Codec.H264, Codec.H265, Codec.MJPEG), MediaKind.VIDEO),
+    **dict.fromkeys((Codec.ONVIF_XML, Codec.MOTION_GRID), MediaKind.METADATA),
+}
 
 
 @dataclass(slots=True)
@@ -60,10 +70,10 @@ class AccessUnit:
 
     `data`: H.264 and H.265 as NAL units, each behind its length (u32 big-endian), without parameter sets in band where
     the configuration record holds them, and without access unit delimiters.
-    `pts`, `dts`: ticks of the track's timescale, rising without wrap within a run; audio and MJPEG have pts == dts.
+    `pts`, `dts`: ticks of the track's timescale, rising without wrap within a run; equal for audio, MJPEG and metadata.
     `utc_us`: the recorder's wall time of presentation, repaired (see server.recording.ingest.timeline); strictly
     rising in dts order within a run where pts == dts.
-    `keyframe`: decodable alone; always true for audio and MJPEG.
+    `keyframe`: decodable alone; always true for audio, MJPEG and metadata.
     `disposable`: no other unit refers to it, so a late viewer may skip it.
     """
 

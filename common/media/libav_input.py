@@ -17,7 +17,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from common.foundation.errors import DeviceError, DeviceRefused, ProtocolError
+from common.foundation.errors import DeviceError, DeviceRefused, DeviceUnreachable, ProtocolError
 from common.media import h264, h265
 from common.media.access_unit import Codec, CodecConfig
 from common.media.nal import prefixed, split_annex_b, split_prefixed
@@ -62,7 +62,7 @@ class LibavInput:
         except (av.error.InvalidDataError, av.error.ProtocolNotFoundError, av.error.DemuxerNotFoundError) as odd:
             raise DeviceRefused(f"the address leads to nothing that holds video ({odd.strerror})") from None
         except (av.FFmpegError, OSError, ValueError) as lost:
-            raise DeviceError(f"it cannot be opened: {getattr(lost, 'strerror', None) or lost}") from None
+            raise DeviceUnreachable(f"it cannot be opened: {getattr(lost, 'strerror', None) or lost}") from None
         try:
             self._shapers = self._choose()
         except BaseException:

@@ -18,6 +18,7 @@ from common.foundation.backoff import Backoff
 from common.foundation.clock import Clock
 from common.foundation.ids import DeviceId, HardwareId
 from server.recording.assignment import spread
+from server.recording.engine.events import STOP_LINE
 from server.recording.processes import start_module
 
 log = logging.getLogger(__name__)
@@ -145,6 +146,8 @@ class Engine:
     async def _stop(self, process: asyncio.subprocess.Process) -> None:
         """End the process: by closing its input, and if that does not help in time, by force."""
         assert process.stdin is not None
+        with contextlib.suppress(ConnectionError):
+            process.stdin.write(STOP_LINE)  # else the recording ledger calls it a failure
         process.stdin.close()
         for wait_s, force in ((self._command.seal_s + 2.0, process.terminate), (2.0, process.kill)):
             try:
@@ -187,7 +190,7 @@ class EngineHost:
         self._placed = spread(known, self._placed, len(self.engines))
         for engine in self.engines:
             mine = [known[item] for item, number in self._placed.items() if number == engine.number]
-            devices = {device.id for item in mine for device in (item.camera, item.microphone) if device is not None}
+            devices = {device.id for item in mine for device in item.devices}
             engine.assign(
                 json.dumps(
                     {

@@ -6,7 +6,7 @@ import socket
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +22,7 @@ from server.recording.api.probing import ProcessProber
 from server.recording.api.services import RecorderServices
 from server.recording.engines import Engine, EngineCommand, EngineHost, running_engines
 from server.recording.exporting.jobs import ExportJobs, ExportPlan
+from server.recording.ledger.proof import RecordingProof
 from server.recording.mediadb.contract import MediaReader
 from server.recording.playback.reading import recordings_pool
 from server.recording.relay.upstream import EngineLink, LiveRelay
@@ -144,9 +145,8 @@ class Conductor:
         placed = self.host.assign(configuration.hardware, configuration.retain_minutes, self.remembered.by_hand)
         places: dict[DeviceId, EngineLink | None] = {}
         for item in configuration.hardware:
-            for device in (item.camera, item.microphone):
-                if device is not None:
-                    places[device.id] = self._link(placed[item.id], item, device)
+            for device in item.devices:
+                places[device.id] = self._link(placed[item.id], item, device)
         self.relay.place(places)
 
     def _link(self, engine: Engine, item: RecordedHardware, device: RecordedDevice) -> EngineLink | None:
@@ -159,13 +159,16 @@ async def running_gateway(
 ) -> AsyncIterator[RunningGateway]:
     """Serve until left: entered when the port answers, left when the engines have sealed their files."""
     remembered = await asyncio.to_thread(Remembered, plan.data)
-    with tempfile.TemporaryDirectory(prefix="vedette-") as sockets:  # short: a socket's path has 108 bytes
+    with (
+        closing(RecordingProof(plan.data, reader, clock.now_us)) as proof,
+        tempfile.TemporaryDirectory(prefix="vedette-") as sockets,  # short: a socket's path has 108 bytes
+    ):
         command = EngineCommand(
             plan.recordings, plan.data, Path(sockets), plan.engine_options, plan.seal_s, plan.engine_module
         )
         async with (
             running_engines(plan.engines, command, clock) as host,
-            recordings_pool(reader, plan.playback_threads) as recordings,
+            recordings_pool(reader, plan.playback_threads, proof) as recordings,
             asyncio.TaskGroup() as tasks,
         ):
             links = {engine.number: EngineLink(engine.socket, clock) for engine in host.engines}

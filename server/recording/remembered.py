@@ -28,7 +28,7 @@ class RememberedDevice(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["video", "audio"]
+    kind: Literal["video", "audio", "metadata"]
     name: str
 
 
@@ -73,6 +73,9 @@ class Remembered:
             if item.microphone is not None:
                 self._note(item.microphone.id, RememberedDevice(kind="audio", name=item.microphone.name))
                 present.add(item.microphone.id)
+            if item.metadata is not None:
+                self._note(item.metadata.id, RememberedDevice(kind="metadata", name=item.metadata.name))
+                present.add(item.metadata.id)
         self.by_hand &= present
         too_many = max(0, len(self.devices) - _MOST_DEVICES)
         for removed in [device for device in self.devices if device not in present][:too_many]:

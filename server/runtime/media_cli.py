@@ -48,7 +48,11 @@ def check(root: Root, json: AsJson = False) -> None:
 
 
 @app.command()
-def reindex(root: Root, json: AsJson = False) -> None:
+def reindex(
+    root: Root,
+    thorough: Annotated[bool, typer.Option("--thorough", help="Look into every file, also finished ones.")] = False,
+    json: AsJson = False,
+) -> None:
     """Make the index again from the files; recording may go on meanwhile."""
     from server.recording.mediadb.layout import segments_on_disk
     from server.recording.mediadb.tools import rebuild
@@ -56,7 +60,7 @@ def reindex(root: Root, json: AsJson = False) -> None:
     def work() -> dict[str, Any]:
         _needs_storage(root)
         with _counted("Indexing", sum(1 for _ in segments_on_disk(root)), quiet=json) as progress:
-            return rebuild(root, progress)
+            return rebuild(root, progress, thorough=thorough)
 
     _finish(work, _print_findings, as_json=json)
 

@@ -225,6 +225,7 @@ class PlaybackPage(QWidget):
         known = self.spans.known(camera) if camera else bool(self.spans.of_all())
         note = words("smart.spans_failed", detail=self.spans.error) if self.spans.error else ""
         self.timeline.show_spans(self.spans.of(camera), self.spans.of_all(), known, note)
+        self.timeline.show_gaps(self.spans.gaps_of(camera))
 
     def showEvent(self, event: QEvent) -> None:
         self.enter()

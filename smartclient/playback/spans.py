@@ -1,6 +1,7 @@
 """What is recorded, for the part of the timeline that is on screen: asked for off the GUI thread, renewed, bounded."""
 
 from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -12,6 +13,22 @@ REFRESH_MS = 3000
 _ASK_AFTER_MS = 80
 
 Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A time without a recording. `reason`: a word of the media channel. `detail`: a sentence, or empty."""
+
+    start: int
+    end: int
+    reason: str
+    detail: str
+
+
+def missing_at(gaps: list[Missing], at: int) -> Missing | None:
+    """Return the gap that covers `at`."""
+    place = bisect_right(gaps, at, key=lambda gap: gap.start) - 1
+    return gaps[place] if place >= 0 and at < gaps[place].end else None
 
 
 def merged(spans: list[Span], join_us: int = 0) -> list[Span]:
@@ -54,6 +71,7 @@ class SpanStore(QObject):
         self._cameras: tuple[SiteCamera, ...] = ()
         self._range: Span = (0, 0)
         self._known: dict[str, list[Span]] = {}
+        self._gaps: dict[str, list[Missing]] = {}
         self._asked: dict[int, str] = {}
         self.error = ""
         engine.spans.connect(self._answered)
@@ -85,12 +103,17 @@ class SpanStore(QObject):
             self._cameras = cameras
             wanted = {camera.id for camera in cameras}
             self._known = {camera: spans for camera, spans in self._known.items() if camera in wanted}
+            self._gaps = {camera: gaps for camera, gaps in self._gaps.items() if camera in wanted}
             self.changed.emit()
         self._soon.start()
 
     def of(self, camera: str) -> list[Span]:
         """The camera's spans, oldest first."""
         return self._known.get(camera, [])
+
+    def gaps_of(self, camera: str) -> list[Missing]:
+        """When the camera is not recorded and why, oldest first."""
+        return self._gaps.get(camera, [])
 
     def of_all(self) -> list[Span]:
         """When at least one camera is recorded."""
@@ -115,6 +138,7 @@ class SpanStore(QObject):
             self.changed.emit()
             return
         spans = [(span[0], span[1]) for span in answer.spans]
-        if self._known.get(camera) != spans:
-            self._known[camera] = spans
+        gaps = [Missing(*gap) for gap in answer.gaps]
+        if self._known.get(camera) != spans or self._gaps.get(camera) != gaps:
+            self._known[camera], self._gaps[camera] = spans, gaps
             self.changed.emit()

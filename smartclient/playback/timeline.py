@@ -1,5 +1,6 @@
 """The timeline: scale, recordings of the selected camera and of all in view, and the cursor."""
 
+from collections.abc import Sequence
 from datetime import tzinfo
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt, Signal
@@ -10,13 +11,18 @@ from common.foundation.clock import US_PER_S, UtcUs
 from common.ui.theme import colour, size_px, tabular
 from common.ui.words import words
 from smartclient.playback.scale import TimeScale, local, offset_mark
-from smartclient.playback.spans import Span, span_at
+from smartclient.playback.spans import Missing, Span, missing_at, span_at
 
 _SCALE_PX = 24
 _TRACK_PX = 16
 _GAP_PX = 4
 _CURSOR_LABEL_PX = 18
 _ZOOM = 1.25
+_LOST = {
+    **dict.fromkeys(("network", "device_lost", "recorder_down", "disk_full", "disk_failed", "disk_slow"), "alarm"),
+    **dict.fromkeys(("maintenance", "clock"), "warn"),
+}
+"""What should have been recorded and was not, by reason: a stripe of this colour. Anything else is only hatched."""
 
 
 class Timeline(QWidget):
@@ -43,6 +49,7 @@ class Timeline(QWidget):
         self._now = UtcUs(0)
         self._selected: list[Span] = []
         self._all: list[Span] = []
+        self._gaps: list[Missing] = []
         self._known = False
         self._note = ""
         self._pressed: QPointF | None = None
@@ -55,6 +62,12 @@ class Timeline(QWidget):
         """Draw these; `known` is false until the first answer came."""
         self._selected, self._all, self._known, self._note = selected, all_in_view, known, note
         self.update()
+
+    def show_gaps(self, gaps: list[Missing]) -> None:
+        """Why the selected camera is not recorded where it is not."""
+        if gaps != self._gaps:
+            self._gaps = gaps
+            self.update()
 
     def show_time(self, playhead: UtcUs, now: UtcUs, follow: bool) -> None:
         """Move the cursor; `follow` keeps it in sight."""
@@ -89,7 +102,7 @@ class Timeline(QWidget):
         try:
             painter.fillRect(self.rect(), colour("panel"))
             self._paint_scale(painter)
-            self._paint_track(painter, self._track(0), self._selected, "recorded")
+            self._paint_track(painter, self._track(0), self._selected, "recorded", self._gaps)
             self._paint_track(painter, self._track(1), self._all, "edge")
             if self._note:
                 painter.setPen(colour("warn"))
@@ -119,7 +132,9 @@ class Timeline(QWidget):
                 painter.drawText(QPointF(left, bottom - 11), mark.label)
                 used_px = left + width
 
-    def _paint_track(self, painter: QPainter, track: QRect, spans: list[Span], tint: str) -> None:
+    def _paint_track(
+        self, painter: QPainter, track: QRect, spans: list[Span], tint: str, gaps: Sequence[Missing] = ()
+    ) -> None:
         painter.fillRect(track, colour("base"))
         if not self._known:
             return
@@ -127,6 +142,12 @@ class Timeline(QWidget):
         end_px = min(float(self.width()), self.scale.x_px(self._now))
         if end_px > 0:  # nothing can be missing in the future
             painter.fillRect(QRectF(0, track.top(), end_px, track.height()), hatched)
+        for gap in gaps:
+            if gap.end < self.scale.start_us or gap.start > self.scale.end_us or gap.reason not in _LOST:
+                continue
+            left, right = max(0.0, self.scale.x_px(gap.start)), min(float(self.width()), self.scale.x_px(gap.end))
+            missing = QRectF(left, track.top() + track.height() * 2 / 3, max(1.0, right - left), track.height() / 3)
+            painter.fillRect(missing, colour(_LOST[gap.reason]))
         for start, end in spans:
             if end < self.scale.start_us or start > self.scale.end_us:
                 continue
@@ -200,6 +221,10 @@ class Timeline(QWidget):
         for number, spans in enumerate((self._selected, self._all)):
             if self._track(number).contains(event.position().toPoint()):
                 known = words("smart.hint_recorded" if span_at(spans, at) else "smart.hint_gap")
+                missing = missing_at(self._gaps, at) if number == 0 and not span_at(spans, at) else None
+                if missing is not None:
+                    known = words("smart.hint_gap_reason", reason=words(f"smart.gap_{missing.reason}"))
+                    known += "\n" + missing.detail if missing.detail else ""
                 shown += "\n" + (known if self._known else words("smart.loading"))
         QToolTip.showText(event.globalPosition().toPoint(), shown, self)
 

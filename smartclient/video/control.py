@@ -153,10 +153,13 @@ class RecorderState:
 
 @dataclass(frozen=True, slots=True)
 class Spans:
+    """What is recorded, and what is not: `gaps` are [from, to, reason, detail], as the media channel tells them."""
+
     op: ClassVar = "spans"
     id: int
     spans: list[list[int]]
     error: str = ""
+    gaps: list[list[Any]] = dataclasses.field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

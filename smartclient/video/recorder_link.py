@@ -3,24 +3,23 @@
 import logging
 import ssl
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from common.clients.media import MediaConnection
 from common.clients.media_keeping import FreshToken, keep_connected
 from common.foundation.backoff import Backoff
-from common.foundation.clock import UtcUs
 from common.foundation.errors import NotSignedIn, VmsError
-from common.foundation.ids import DeviceId
-from common.media.access_unit import TrackName
 from common.protocols.media_channel.messages import (
+    ClientMessage,
     Error,
+    Gaps,
     Hello,
     Pause,
     Position,
     Resume,
     Seek,
     Sequences,
-    SequencesQuery,
     ServerMessage,
     Speed,
     Step,
@@ -32,6 +31,7 @@ from smartclient.video.control import AskSpans, RecorderState, Spans
 from smartclient.video.recorded_track import PLAYBACK_GROUP, RecordedTrack
 from smartclient.video.slots import monotonic_us
 from smartclient.video.sound_track import SoundTrack
+from smartclient.video.span_question import SpanQuestion, question_number
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class RecorderLink:
         self._fresh_token = fresh_token
         self._report = report
         self._tracks: dict[int, Track] = {}
-        self._questions: dict[int, AskSpans] = {}
+        self._questions: dict[int, SpanQuestion] = {}
         self._connection: MediaConnection | None = None
         self._error: VmsError | None = None
 
@@ -110,16 +110,9 @@ class RecorderLink:
         if self._connection is None or len(self._questions) >= _MOST_QUESTIONS:
             self._report(Spans(question.id, [], "the recording server is not connected"))
             return
-        self._questions[question.id] = question
-        query = SequencesQuery(
-            question.id,
-            DeviceId(question.device),
-            UtcUs(question.from_us),
-            UtcUs(question.to_us),
-            TrackName(question.track),
-            question.limit,
-        )
-        self._guarded(lambda connection: connection.send(query))
+        asking = self._questions[question.id] = SpanQuestion(question)
+        for query in asking.queries():
+            self._guarded(partial(_send, query))
 
     def play(self, clock: PlayClock, cause: str) -> None:
         """Tell the recorder what the playback group does now."""
@@ -131,16 +124,20 @@ class RecorderLink:
     def message(self, message: ServerMessage) -> None:
         if isinstance(message, Hello):
             self._report(RecorderState(self.recorder, True, ahead_us=message.time_us - monotonic_us()))
-        elif isinstance(message, Sequences):
-            if self._questions.pop(message.id, None) is not None:
-                self._report(Spans(message.id, [list(span) for span in message.spans]))
-        elif isinstance(message, Error) and message.id is not None:
-            if self._questions.pop(message.id, None) is not None:
-                self._report(Spans(message.id, [], message.message))
+        elif isinstance(message, Sequences | Gaps) or (isinstance(message, Error) and message.id is not None):
+            self._answered(message)
         else:
             track = self._tracks.get(getattr(message, "sub", None) or 0)
             if track is not None:
                 track.message(message)
+
+    def _answered(self, answer: Sequences | Gaps | Error) -> None:
+        number = question_number(answer.id or 0)
+        question = self._questions.get(number)
+        whole = None if question is None else question.answered(answer)
+        if whole is not None:
+            del self._questions[number]
+            self._report(whole)
 
     def records(self, records: list[MediaRecord]) -> None:
         for record in records:
@@ -175,6 +172,10 @@ class RecorderLink:
             act(self._connection)
         except VmsError as error:
             log.info("not sent to the recorder", extra={"recorder": self.recorder, "cause": str(error)})
+
+
+def _send(query: ClientMessage, connection: MediaConnection) -> None:
+    connection.send(query)
 
 
 def _tell(connection: MediaConnection, clock: PlayClock, cause: str) -> None:

@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from common.api.exporting import ExportItem, ExportRequest, ExportSpan
@@ -19,7 +20,9 @@ from common.foundation.ids import DeviceId
 from common.media.access_unit import PRIMARY, AccessUnit
 from server.recording.exporting.mp4_film import write_mp4
 from server.recording.exporting.work import NoProgress, Work, films
-from server.recording.mediadb.contract import TrackKey
+from server.recording.mediadb.contract import Span, TrackKey
+from server.recording.mediadb.index import SegmentIndex
+from server.recording.mediadb.layout import segment_path
 from server.recording.mediadb.reader import MediaDatabaseReader
 from server.recording.mediadb.settings import WriterSettings
 from server.recording.mediadb.writer import MediaDatabaseWriter
@@ -50,11 +53,10 @@ async def _record(root: Path, size_bytes: int) -> None:
         await track.close()
 
 
-def _copied_s(root: Path, to: Path) -> float:
+def _copied_s(sources: Sequence[Path], to: Path) -> float:
     to.mkdir()
-    sources = sorted(str(path) for path in root.rglob("*.mp4"))
     began = time.perf_counter()
-    subprocess.run(["cp", *sources, str(to)], check=True)
+    subprocess.run(["cp", *map(str, sources), str(to)], check=True)
     for path in to.iterdir():
         _force(path)
     return time.perf_counter() - began
@@ -68,22 +70,62 @@ def _force(path: Path) -> None:
         os.close(fd)
 
 
-def _exported_s(root: Path, to: Path, *, verify: bool) -> float:
+def _exported_s(root: Path, to: Path, recorded: Sequence[tuple[TrackKey, Span]], *, verify: bool) -> float:
+    items = tuple(
+        ExportItem(device=key.device, spans=(ExportSpan(start_us=span.start, end_us=span.end),))
+        for key, span in recorded
+    )
+    request = ExportRequest(items=items, verify=verify)
     reader = MediaDatabaseReader(root)
     try:
-        whole = reader.coverage(KEY)
-        assert whole is not None
-        item = ExportItem(device=CAMERA, spans=(ExportSpan(start_us=whole.start, end_us=whole.end),))
-        request = ExportRequest(items=(item,), verify=verify)
         work = Work(reader, request, to, NoProgress())
-        (film,) = films(request, frozenset())
         began = time.perf_counter()
-        made = write_mp4(work, film, [whole])
-        took_s = time.perf_counter() - began
-        assert len(made) == 1
-        return took_s
+        for film in films(request, frozenset()):
+            made = write_mp4(work, film, [film.span])
+            assert len(made) == 1
+        return time.perf_counter() - began
     finally:
         reader.close()
+
+
+def _compared(
+    root: Path, out: Path, sources: Sequence[Path], recorded: Sequence[tuple[TrackKey, Span]], rounds: int
+) -> dict[str, float]:
+    """Copy and export in turn; the first round only fills the page cache with the recordings."""
+    times: dict[str, list[float]] = {"cp": [], "plain": [], "verified": []}
+    for number in range(rounds + 1):
+        for kind, taken in times.items():
+            if kind == "cp":
+                took_s = _copied_s(sources, out)
+            else:
+                took_s = _exported_s(root, out, recorded, verify=kind == "verified")
+            if number:
+                taken.append(took_s)
+            shutil.rmtree(out)
+            os.sync()
+    middle = {kind: statistics.median(taken) for kind, taken in times.items()}
+    size_mb = sum(path.stat().st_size for path in sources) / 1e6
+    return {
+        "export_mb": round(size_mb, 1),
+        "cp_mb_per_s": round(size_mb / middle["cp"], 1),
+        "export_mb_per_s": round(size_mb / middle["plain"], 1),
+        "export_ratio_vs_cp": round(middle["cp"] / middle["plain"], 3),
+        "export_verified_ratio_vs_cp": round(middle["cp"] / middle["verified"], 3),
+    }
+
+
+def ratio_vs_cp(root: Path, whole: Sequence[tuple[TrackKey, int]], most_files: int = 8) -> dict[str, float]:
+    """Export some segments of an archive, by track and start; return the figures by name."""
+    chosen = list(whole)[:most_files]
+    index = SegmentIndex(root, writable=False)
+    try:
+        rows = [index.at_or_before(key, start)[0] for key, start in chosen]
+    finally:
+        index.close()
+    sources = [segment_path(root, row.key, row.start) for row in rows]
+    recorded = [(row.key, Span(row.start, row.end)) for row in rows]
+    with tempfile.TemporaryDirectory(prefix="vedette-bench-", dir=root.parent) as made:
+        return _compared(root, Path(made) / "out", sources, recorded, rounds=3)
 
 
 def export_figures(size_mb: int = 500, rounds: int = 5, folder: Path | None = None) -> dict[str, float]:
@@ -92,32 +134,13 @@ def export_figures(size_mb: int = 500, rounds: int = 5, folder: Path | None = No
         place = Path(made)
         root = place / "recordings"
         asyncio.run(_record(root, size_mb * 1_000_000))
-        size = sum(path.stat().st_size for path in root.rglob("*.mp4"))
-        cp: list[float] = []
-        plain: list[float] = []
-        verified: list[float] = []
-        for number in range(rounds + 1):
-            out = place / "out"
-            times = []
-            for kind in ("cp", "plain", "verified"):
-                copy = kind == "cp"
-                times.append(_copied_s(root, out) if copy else _exported_s(root, out, verify=kind == "verified"))
-                shutil.rmtree(out)
-                os.sync()
-            if number:  # the first round only fills the page cache with the recordings
-                cp.append(times[0])
-                plain.append(times[1])
-                verified.append(times[2])
-    middle = {
-        name: statistics.median(values) for name, values in (("cp", cp), ("plain", plain), ("verified", verified))
-    }
-    return {
-        "export_mb": round(size / 1e6, 1),
-        "cp_mb_per_s": round(size / 1e6 / middle["cp"], 1),
-        "export_mb_per_s": round(size / 1e6 / middle["plain"], 1),
-        "export_ratio_vs_cp": round(middle["cp"] / middle["plain"], 3),
-        "export_verified_ratio_vs_cp": round(middle["cp"] / middle["verified"], 3),
-    }
+        reader = MediaDatabaseReader(root)
+        try:
+            whole = reader.coverage(KEY)
+        finally:
+            reader.close()
+        assert whole is not None
+        return _compared(root, place / "out", sorted(root.rglob("*.mp4")), [(KEY, whole)], rounds)
 
 
 def main() -> None:

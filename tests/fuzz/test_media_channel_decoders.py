@@ -16,12 +16,14 @@ OPS = [
     "authenticate", "subscribe", "unsubscribe", "seek", "step", "pause", "resume", "speed", "position", "sequences",
     "probe", "record", "hello", "subscribed", "state", "gap", "edge", "dropped", "probed", "done", "error",
     "export_create", "export_list", "export_control", "exports", "export_estimated",
+    "gaps", "timeline",
 ]  # fmt: skip
 NAMES = [
     "sub", "device", "track", "from", "to", "group", "speed", "paused", "generation", "count", "at", "id", "limit",
     "url", "user", "password", "transport", "on", "token", "version", "recorder", "time", "kind", "state", "since",
     "reason", "gops", "units", "spans", "video", "audio", "jpeg", "code", "message",
     "request", "estimate", "job", "action", "jobs", "mediaBytes", "neededBytes", "freeBytes",
+    "devices", "buckets", "gaps", "complete", "reasons", "tracks",
 ]  # fmt: skip
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(["live", 1, -1]),

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QToolTip
 from pytestqt.qtbot import QtBot
 
 from common.ui.off_thread import wait_for_jobs
@@ -17,6 +18,7 @@ from common.ui.theme import apply_theme
 from smartclient.app.window import SmartClientWindow
 from smartclient.live.tile import Tile
 from smartclient.options.views import SavedView, SavedViews
+from smartclient.playback.spans import Missing, missing_at
 from smartclient.video.engine import VideoEngine
 from tests.support.smartclient_rig import CAMERA, CAMERA_2, SiteClient, running_recorder
 
@@ -125,6 +127,35 @@ def test_playback_plays_steps_and_goes_back(
         assert "nonsense" in page.transport.error.text()
         window.show_live()
         until_picture(qtbot, window.live_grid.tiles[0])
+
+
+def test_the_timeline_tells_why_nothing_is_recorded(
+    qtbot: QtBot, open_window: Callable[[str], SmartClientWindow], tmp_path: Path
+) -> None:
+    with running_recorder(tmp_path, recorded_s=120, gap_s=60) as recorder:
+        window = open_window(recorder.uri)
+        until_picture(qtbot, window.live_grid.tiles[0])
+        window.show_playback()
+        page = window.playback
+        qtbot.waitUntil(lambda: len(page.spans.of(CAMERA)) == 2, timeout=WAIT_MS)
+        first_span, second_span = page.spans.of(CAMERA)
+        middle = (first_span[1] + second_span[0]) // 2
+        missing = missing_at(page.spans.gaps_of(CAMERA), middle)
+        assert missing is not None
+        assert (missing.start, missing.end) == (first_span[1], second_span[0])
+        timeline = page.timeline
+        timeline.show_gaps([Missing(missing.start, missing.end, "device_lost", "It closed the connection.")])
+        place = QPointF(timeline.scale.x_px(middle), timeline.height() - 30)
+        QTest.mouseMove(timeline, place.toPoint())
+        timeline._hint(_moved_to(place))
+        assert "camera lost" in QToolTip.text()
+        assert "It closed the connection." in QToolTip.text()
+        assert not timeline.grab().isNull()
+
+
+def _moved_to(place: QPointF) -> QMouseEvent:
+    none = Qt.MouseButton.NoButton
+    return QMouseEvent(QMouseEvent.Type.MouseMove, place, place, none, none, Qt.KeyboardModifier.NoModifier)
 
 
 def test_keys_and_tiles(qtbot: QtBot, open_window: Callable[[str], SmartClientWindow], tmp_path: Path) -> None:

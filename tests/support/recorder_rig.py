@@ -24,6 +24,7 @@ from server.recording.api.services import RecorderServices
 from server.recording.drivers.contract import DeviceTrack
 from server.recording.exporting.jobs import ExportJobs, ExportPlan
 from server.recording.ingest.bus import AccessUnitBus, DeviceState
+from server.recording.ledger.proof import RecordingProof
 from server.recording.mediadb.contract import Gop, Span, TrackKey
 from server.recording.playback.reading import recordings_pool
 from server.recording.relay.engine_side import serve_relay
@@ -154,6 +155,9 @@ class Rig:
     relay: LiveRelay
     manual: Manual
     uri: str
+    devices: DeviceDirectory
+    data: Path
+    """Where the ledger is, if a test keeps one."""
 
     def announce(self, device: DeviceId = CAMERA, config: CodecConfig = VIDEO) -> None:
         self.bus.publish_tracks([DeviceTrack(device, PRIMARY, config)])
@@ -190,7 +194,13 @@ async def recorder_rig(
     relay, link, devices = LiveRelay(clock), EngineLink(path, clock), DeviceDirectory()
     devices.replace([hardware(1), hardware(2)])
     relay.place({CAMERA: link, CAMERA_2: link, MICROPHONE: link})
-    async with asyncio.TaskGroup() as tasks, serve_relay(path, bus), recordings_pool(reader) as recordings:
+    data = socket_dir / "data"
+    proof = RecordingProof(data, reader, clock.now_us)
+    async with (
+        asyncio.TaskGroup() as tasks,
+        serve_relay(path, bus),
+        recordings_pool(reader, proof=proof) as recordings,
+    ):
         linked = tasks.create_task(link.run())
         services = RecorderServices(
             RecorderId("00000000-0000-4000-8000-0000000000ff"),
@@ -207,8 +217,9 @@ async def recorder_rig(
         async with media_server(services, bound_socket("127.0.0.1", 0), None, limits or Limits()) as server:
             while not link.connected:
                 await asyncio.sleep(0.01)
-            yield Rig(server, bus, reader, relay, manual, f"ws://127.0.0.1:{server.port}/media")
+            yield Rig(server, bus, reader, relay, manual, f"ws://127.0.0.1:{server.port}/media", devices, data)
         linked.cancel()
+    proof.close()
 
 
 class Viewer:

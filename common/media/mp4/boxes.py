@@ -15,6 +15,8 @@ SEGMENT_INFO_UUID = bytes.fromhex("7d0c1a5e6f5b4c0f9a3e5ed0c9d1f001")
 """Our `uuid` box before `moov`: JSON that says what the file holds (see server/recording/mediadb/FORMAT.md)."""
 SAMPLE_UTC_UUID = bytes.fromhex("7d0c1a5e6f5b4c0f9a3e5ed0c9d1f002")
 """Our `uuid` box before `moof`: one i32 a sample, microseconds that its UTC differs from what its media time says."""
+TRAILER_UUID = bytes.fromhex("7d0c1a5e6f5b4c0f9a3e5ed0c9d1f0f1")
+"""Our `uuid` box at the end of a finished file: its row of the index."""
 
 
 class Mp4Damaged(VmsError):

@@ -14,6 +14,7 @@ from common.media.mp4.boxes import (
     NTP_EPOCH_S,
     SAMPLE_UTC_UUID,
     SEGMENT_INFO_UUID,
+    TRAILER_UUID,
     Mp4Damaged,
     child,
     children,
@@ -136,7 +137,7 @@ def scan_fragments(read: ReadAt, offset: int, end: int, *, finished: bool = Fals
     """Find the whole fragments in `offset..end` of a file, without reading their media data.
 
     A fragment that is not complete is left for the next scan, unless the file is `finished`: then it is damage too.
-    Bytes that are no fragment are skipped up to the next `prft` box, and counted.
+    Bytes that are no fragment are skipped up to the next `prft` box, and counted; our trailer at the end is not.
     """
     scan = Scan([], offset)
     at = offset
@@ -144,6 +145,10 @@ def scan_fragments(read: ReadAt, offset: int, end: int, *, finished: bool = Fals
         try:
             fragment = _fragment_at(read, at, end)
         except Mp4Damaged:
+            if _is_trailer(read, at, end):
+                scan.skipped_bytes += at - scan.next_offset
+                scan.next_offset = end if finished else at
+                break
             at = _search(read, at + 1, end)
             continue
         if fragment is None:
@@ -198,6 +203,12 @@ def _fragment_at(read: ReadAt, at: int, end: int) -> Fragment | None:
         if len(longer) <= len(data):
             return None
         data = longer
+
+
+def _is_trailer(read: ReadAt, at: int, end: int) -> bool:
+    """Whether the rest of the file is the box that a finished one ends with."""
+    head = read(at, 24)
+    return head[4:8] == b"uuid" and head[8:] == TRAILER_UUID and int.from_bytes(head[:4], "big") == end - at
 
 
 def _search(read: ReadAt, at: int, end: int) -> int:
@@ -290,7 +301,7 @@ def read_units(data: bytes, config: CodecConfig, origin_ticks: int = 0) -> list[
     units: list[AccessUnit] = []
     at, dts = header.data_start, header.dts + origin_ticks
     first_pts = dts + header.offsets[0]
-    audio = config.kind is MediaKind.AUDIO
+    all_keyframes = config.kind is not MediaKind.VIDEO
     for duration, sample_bytes, flags, offset, correction in zip(
         header.durations, header.sizes, header.flags, header.offsets, corrections, strict=True
     ):
@@ -302,7 +313,7 @@ def read_units(data: bytes, config: CodecConfig, origin_ticks: int = 0) -> list[
                 pts,
                 dts,
                 utc_us,
-                audio or not flags & _NON_SYNC,
+                all_keyframes or not flags & _NON_SYNC,
                 bool(flags & DISPOSABLE_FLAG),
             )
         )

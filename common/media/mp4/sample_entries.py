@@ -7,9 +7,12 @@ from common.media.mp4.boxes import Mp4Damaged, box, child, children, full_box, u
 
 _VIDEO = {Codec.H264: b"avc1", Codec.H265: b"hvc1", Codec.MJPEG: b"jpeg"}
 _AUDIO = {Codec.AAC: b"mp4a", Codec.OPUS: b"Opus", Codec.PCMA: b"alaw", Codec.PCMU: b"ulaw"}
-_CODECS = {name: codec for codec, name in (_VIDEO | _AUDIO).items()}
+_METADATA = {Codec.ONVIF_XML: b"metx", Codec.MOTION_GRID: b"urim"}
+_CODECS = {name: codec for codec, name in (_VIDEO | _AUDIO | _METADATA).items()}
+MOTION_GRID_URI = b"urn:vedette:motion-grid:1"
 _VIDEO_FIELDS_BYTES = 78  # ISO/IEC 14496-12, 12.1.3
 _AUDIO_FIELDS_BYTES = 28  # ISO/IEC 14496-12, 12.2.3
+_METADATA_FIELDS_BYTES = 8  # ISO/IEC 14496-12, 8.5.2.2
 
 
 def sample_entry(config: CodecConfig) -> bytes:
@@ -29,10 +32,34 @@ def sample_entry(config: CodecConfig) -> bytes:
             -1,
         )
         return box(_VIDEO[config.codec], fields, _video_record(config))
+    if config.kind is MediaKind.METADATA:
+        return _metadata_entry(config)
     sample_bits = 8 if config.codec in (Codec.PCMA, Codec.PCMU) else 16
     rate = config.sample_rate_hz << 16 if config.sample_rate_hz < 1 << 16 else 0  # 16.16; larger rates: see mdhd
     fields = struct.pack(">6xH8xHHHHI", 1, config.channels, sample_bits, 0, 0, rate)
     return box(_AUDIO[config.codec], fields, _audio_record(config))
+
+
+def _metadata_entry(config: CodecConfig) -> bytes:
+    """XMLMetaDataSampleEntry or URIMetaSampleEntry (ISO/IEC 14496-12, 12.3.3); not encoded further, no schema given."""
+    fields = struct.pack(">6xH", 1)
+    if config.codec is Codec.ONVIF_XML:
+        return box(b"metx", fields, b"\0", config.record + b"\0", b"\0")
+    uri = full_box(b"uri ", 0, 0, MOTION_GRID_URI + b"\0")
+    return box(b"urim", fields, uri, full_box(b"uriI", 0, 0, config.record))
+
+
+def _read_metadata_entry(data: bytes, body: int, end: int, codec: Codec, timescale: int) -> CodecConfig:
+    if codec is Codec.ONVIF_XML:
+        texts = data[body + _METADATA_FIELDS_BYTES : end].split(b"\0")
+        if len(texts) < 3:  # content encoding, namespace, schema location
+            raise Mp4Damaged("'metx' names no XML namespace")
+        return CodecConfig(codec, timescale, texts[1])
+    uri = child(data, body + _METADATA_FIELDS_BYTES, end, b"uri ")
+    if data[uri.body + 4 : uri.end] != MOTION_GRID_URI + b"\0":
+        raise Mp4Damaged("metadata of another kind than we write")
+    about = child(data, body + _METADATA_FIELDS_BYTES, end, b"uriI")
+    return CodecConfig(codec, timescale, data[about.body + 4 : about.end])
 
 
 def _video_record(config: CodecConfig) -> bytes:
@@ -84,6 +111,8 @@ def read_sample_entry(data: bytes, start: int, end: int, timescale: int) -> Code
             found = child(data, boxes, entry.end, b"avcC" if codec is Codec.H264 else b"hvcC")
             record = data[found.body : found.end]
         return CodecConfig(codec, timescale, record, width_px=width, height_px=height)
+    if codec in _METADATA:
+        return _read_metadata_entry(data, entry.body, entry.end, codec, timescale)
     (channels,) = unpack(">H", data, entry.body + 16, entry.end)
     (rate,) = unpack(">I", data, entry.body + 24, entry.end)
     boxes = entry.body + _AUDIO_FIELDS_BYTES

@@ -19,6 +19,12 @@ NON_SYNC_FLAGS = 0x01010000
 DISPOSABLE_FLAG = 0x00800000  # no other sample depends on it
 CAPTURE_TIME = 24  # `prft` flags: the time at which the sample was captured
 _MATRIX = struct.pack(">9i", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+_HANDLERS = {MediaKind.VIDEO: b"vide", MediaKind.AUDIO: b"soun", MediaKind.METADATA: b"meta"}
+_MEDIA_HEADERS = {
+    MediaKind.VIDEO: full_box(b"vmhd", 0, 1, bytes(8)),
+    MediaKind.AUDIO: full_box(b"smhd", 0, 0, bytes(4)),
+    MediaKind.METADATA: full_box(b"nmhd", 0, 0),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +51,16 @@ def init_segment(config: CodecConfig, info: SegmentInfo | None = None) -> bytes:
 
 
 def _moov(config: CodecConfig, created: int) -> bytes:
-    video = config.kind is MediaKind.VIDEO
-    handler = full_box(b"hdlr", 0, 0, struct.pack(">4x4s12x", b"vide" if video else b"soun"), b"Vedette\0")
+    handler = full_box(b"hdlr", 0, 0, struct.pack(">4x4s12x", _HANDLERS[config.kind]), b"Vedette\0")
     times = struct.pack(">QQ", created, created)
     mvhd = full_box(
         b"mvhd", 1, 0, times, struct.pack(">IQIH10x", 1000, 0, 0x10000, 0x100), _MATRIX, struct.pack(">24xI", 2)
     )
     size = struct.pack(">II", config.width_px << 16, config.height_px << 16)
-    layer = struct.pack(">I4xQ8xHHHxx", TRACK_ID, 0, 0, 0, 0 if video else 0x100)
+    layer = struct.pack(">I4xQ8xHHHxx", TRACK_ID, 0, 0, 0, 0x100 if config.kind is MediaKind.AUDIO else 0)
     tkhd = full_box(b"tkhd", 1, 3, times, layer, _MATRIX, size)
     mdhd = full_box(b"mdhd", 1, 0, times, struct.pack(">IQHxx", config.timescale, 0, 0x55C4))  # language "und"
-    media_header = full_box(b"vmhd", 0, 1, bytes(8)) if video else full_box(b"smhd", 0, 0, bytes(4))
+    media_header = _MEDIA_HEADERS[config.kind]
     here = box(b"dinf", full_box(b"dref", 0, 0, struct.pack(">I", 1), full_box(b"url ", 0, 1)))
     stsd = full_box(b"stsd", 0, 0, struct.pack(">I", 1), sample_entry(config))
     no_samples = b"".join(full_box(kind, 0, 0, bytes(4)) for kind in (b"stts", b"stsc"))

@@ -12,6 +12,9 @@ from common.protocols.media_channel.export_messages import ExportControl, Export
 from common.protocols.media_channel.fields import wire
 
 MOST_SEQUENCES = 10_000
+MOST_GAPS = 4000
+MOST_TIMELINE_DEVICES = 64
+MOST_TIMELINE_BUCKETS = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,38 @@ class SequencesQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class GapsQuery:
+    """Ask what is not recorded in `from_us <= t < to_us`, and why."""
+
+    op: ClassVar = "gaps"
+    id: int = wire(fields.u32)
+    device: DeviceId = wire(fields.name)
+    from_us: UtcUs = wire(fields.time, "from")
+    to_us: UtcUs = wire(fields.time, "to")
+    track: TrackName = wire(fields.name, default=PRIMARY)
+    limit: int = wire(fields.whole_number(1, MOST_GAPS), default=MOST_GAPS)
+
+
+def _devices(value: object) -> tuple[DeviceId, ...]:
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= MOST_TIMELINE_DEVICES:
+        raise ValueError(f"an array of 1 to {MOST_TIMELINE_DEVICES} devices")
+    return tuple(DeviceId(fields.name(device)) for device in value)
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineQuery:
+    """Ask how much of each of `buckets` equal parts of `from_us <= t < to_us` is recorded."""
+
+    op: ClassVar = "timeline"
+    id: int = wire(fields.u32)
+    devices: tuple[DeviceId, ...] = wire(_devices)
+    from_us: UtcUs = wire(fields.time, "from")
+    to_us: UtcUs = wire(fields.time, "to")
+    buckets: int = wire(fields.whole_number(1, MOST_TIMELINE_BUCKETS))
+    track: TrackName = wire(fields.name, default=PRIMARY)
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """Try a camera that is not configured yet (administrators)."""
 
@@ -153,6 +188,8 @@ ClientMessage = (
     | Speed
     | Position
     | SequencesQuery
+    | GapsQuery
+    | TimelineQuery
     | Probe
     | Record
     | ExportCreate

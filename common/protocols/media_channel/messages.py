@@ -14,6 +14,7 @@ from common.protocols.media_channel.client_messages import (
     MOST_SEQUENCES,
     Authenticate,
     ClientMessage,
+    GapsQuery,
     Pause,
     Position,
     Probe,
@@ -24,6 +25,7 @@ from common.protocols.media_channel.client_messages import (
     Speed,
     Step,
     Subscribe,
+    TimelineQuery,
     Unsubscribe,
 )
 from common.protocols.media_channel.export_messages import (
@@ -39,6 +41,7 @@ from common.protocols.media_channel.server_messages import (
     Edge,
     Error,
     Gap,
+    Gaps,
     Hello,
     Probed,
     ProbedAudio,
@@ -47,6 +50,8 @@ from common.protocols.media_channel.server_messages import (
     ServerMessage,
     State,
     Subscribed,
+    Timeline,
+    TimelineTrack,
 )
 
 __all__ = [
@@ -63,6 +68,8 @@ __all__ = [
     "ExportList",
     "Exports",
     "Gap",
+    "Gaps",
+    "GapsQuery",
     "Hello",
     "Message",
     "Pause",
@@ -82,6 +89,9 @@ __all__ = [
     "Step",
     "Subscribe",
     "Subscribed",
+    "Timeline",
+    "TimelineQuery",
+    "TimelineTrack",
     "Unsubscribe",
     "decode_client",
     "decode_server",
@@ -125,8 +135,14 @@ def encode(message: Message) -> str:
     for f in _FIELDS[type(message)]:
         value = getattr(message, f.name)
         if f.default is dataclasses.MISSING or value != f.default:
-            wire[f.wire] = value.wire() if isinstance(value, (ProbedVideo, ProbedAudio)) else value
+            wire[f.wire] = _on_the_wire(value)
     return json.dumps(wire, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _on_the_wire(value: object) -> object:
+    if isinstance(value, ProbedVideo | ProbedAudio | TimelineTrack):
+        return value.wire()
+    return [_on_the_wire(item) for item in value] if isinstance(value, tuple) else value
 
 
 def decode_client(text: str | bytes) -> ClientMessage:

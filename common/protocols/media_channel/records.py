@@ -8,7 +8,7 @@ from enum import IntEnum, IntFlag
 
 from common.foundation.clock import UtcUs
 from common.foundation.errors import ProtocolError
-from common.media.access_unit import AccessUnit, Codec, CodecConfig, MediaKind
+from common.media.access_unit import AccessUnit, Codec, CodecConfig
 
 HEADER = struct.Struct("<BBHIIIqqiI")  # kind flags generation sub sequence size utc pts pts-dts timescale
 HEADER_BYTES = HEADER.size
@@ -143,7 +143,7 @@ def unpack_all(message: bytes) -> list[MediaRecord]:
 
 def kind_of(config: CodecConfig) -> RecordKind:
     """The kind of record that units of this codec travel in."""
-    return RecordKind.VIDEO if config.kind is MediaKind.VIDEO else RecordKind.AUDIO
+    return RecordKind(config.kind)
 
 
 def config_payload(config: CodecConfig) -> bytes:

@@ -1,13 +1,19 @@
 """What a recorder says on the media channel: see FORMAT.md beside this file."""
 # ruff: noqa: RUF009 - `wire` is dataclasses.field with metadata: each call makes a field, not a shared default
 
+from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import ClassVar
 
 from common.foundation.clock import UtcUs
-from common.foundation.ids import RecorderId
+from common.foundation.ids import DeviceId, RecorderId
 from common.protocols.media_channel import fields
-from common.protocols.media_channel.client_messages import MOST_SEQUENCES
+from common.protocols.media_channel.client_messages import (
+    MOST_GAPS,
+    MOST_SEQUENCES,
+    MOST_TIMELINE_BUCKETS,
+    MOST_TIMELINE_DEVICES,
+)
 from common.protocols.media_channel.export_messages import ExportEstimated, Exports
 from common.protocols.media_channel.fields import wire
 
@@ -24,11 +30,11 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """A subscription was accepted; `kind` is `video` or `audio`."""
+    """A subscription was accepted; `kind` is `video`, `audio` or `metadata`."""
 
     op: ClassVar = "subscribed"
     sub: int = wire(fields.u32)
-    kind: str = wire(fields.one_of("video", "audio"))
+    kind: str = wire(fields.one_of("video", "audio", "metadata"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,79 @@ class Sequences:
     op: ClassVar = "sequences"
     id: int = wire(fields.u32)
     spans: tuple[tuple[UtcUs, UtcUs], ...] = wire(_spans)
+
+
+GapItem = tuple[UtcUs, UtcUs, str, str]
+"""From, to, reason (a word of FORMAT.md), and a sentence for a person, which may be empty."""
+
+
+def _gaps(value: object) -> tuple[GapItem, ...]:
+    if not isinstance(value, list) or len(value) > MOST_GAPS:
+        raise ValueError(f"an array of at most {MOST_GAPS} gaps")
+    gaps: list[GapItem] = []
+    for item in value:
+        if not isinstance(item, list) or len(item) != 4:
+            raise ValueError("an array of [from, to, reason, detail]")
+        gaps.append((fields.time(item[0]), fields.time(item[1]), fields.name(item[2]), fields.text(item[3])))
+    return tuple(gaps)
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """What is not recorded and why, oldest first. Not `complete`: there are more behind the last."""
+
+    op: ClassVar = "gaps"
+    id: int = wire(fields.u32)
+    gaps: tuple[GapItem, ...] = wire(_gaps)
+    complete: bool = wire(fields.boolean, default=True)
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineTrack:
+    """A byte a bucket: `shares` 0 nothing, 255 all of it is recorded; `reasons` 0, or the place, from 1, in the words
+    of the message of what most of the missing part is due to."""
+
+    device: DeviceId
+    shares: bytes
+    reasons: bytes
+
+    @staticmethod
+    def read(value: object) -> "TimelineTrack":
+        if not isinstance(value, list) or len(value) != 3:
+            raise ValueError("an array of [device, shares, reasons]")
+        return TimelineTrack(DeviceId(fields.name(value[0])), _base64(value[1]), _base64(value[2]))
+
+    def wire(self) -> list[str]:
+        return [self.device, b64encode(self.shares).decode(), b64encode(self.reasons).decode()]
+
+
+def _base64(value: object) -> bytes:
+    try:
+        return b64decode(fields.string(4 * (MOST_TIMELINE_BUCKETS // 3 + 1))(value), validate=True)
+    except ValueError:
+        raise ValueError(f"base64 of at most {MOST_TIMELINE_BUCKETS} bytes") from None
+
+
+def _timeline_tracks(value: object) -> tuple[TimelineTrack, ...]:
+    if not isinstance(value, list) or len(value) > MOST_TIMELINE_DEVICES:
+        raise ValueError(f"an array of at most {MOST_TIMELINE_DEVICES} tracks")
+    return tuple(map(TimelineTrack.read, value))
+
+
+def _words(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > 255:
+        raise ValueError("an array of at most 255 words")
+    return tuple(fields.name(word) for word in value)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """How much of each bucket is recorded, and why the rest is not; `reasons` are the words that tracks refer to."""
+
+    op: ClassVar = "timeline"
+    id: int = wire(fields.u32)
+    reasons: tuple[str, ...] = wire(_words)
+    tracks: tuple[TimelineTrack, ...] = wire(_timeline_tracks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,5 +251,18 @@ class Error:
 
 
 ServerMessage = (
-    Hello | Subscribed | State | Gap | Edge | Dropped | Sequences | Probed | Done | Error | Exports | ExportEstimated
+    Hello
+    | Subscribed
+    | State
+    | Gap
+    | Edge
+    | Dropped
+    | Sequences
+    | Gaps
+    | Timeline
+    | Probed
+    | Done
+    | Error
+    | Exports
+    | ExportEstimated
 )

@@ -6,10 +6,12 @@ from common.protocols.rtp.audio import AacDepacketizer, PlainAudioDepacketizer
 from common.protocols.rtp.h264 import H264Depacketizer
 from common.protocols.rtp.h265 import H265Depacketizer
 from common.protocols.rtp.jpeg import JpegDepacketizer
+from common.protocols.rtp.metadata import XmlDepacketizer
 from common.protocols.rtp.units import Depacketizer, UnitSink
 from common.protocols.sdp import MediaDescription
 
 _VIDEO = frozenset({"H264", "H265", "HEVC", "JPEG"})
+_METADATA = "VND.ONVIF.METADATA"  # ONVIF Streaming Specification, 5.1.2.1.1
 _AUDIO = frozenset({"MPEG4-GENERIC", "OPUS", "PCMA", "PCMU"})
 
 
@@ -19,6 +21,8 @@ def is_carried(media: MediaDescription) -> bool:
         return False
     if media.kind == "video":
         return media.encoding in _VIDEO
+    if media.kind == "application":
+        return media.encoding == _METADATA
     if media.kind == "audio":
         generic = media.encoding == "MPEG4-GENERIC"
         return media.encoding in _AUDIO and (
@@ -29,7 +33,7 @@ def is_carried(media: MediaDescription) -> bool:
 
 def clock_rate_hz(media: MediaDescription) -> int:
     """Return the RTP clock of a stream that we carry."""
-    if media.kind == "video":
+    if media.kind in ("video", "application"):
         return 90_000
     if media.encoding == "OPUS":
         return 48_000
@@ -56,6 +60,8 @@ def depacketizer_for(media: MediaDescription, sink: UnitSink) -> Depacketizer:
             channels = 2 if parameters.get("sprop-stereo") == "1" else 1
             config = CodecConfig(Codec.OPUS, 48_000, sample_rate_hz=48_000, channels=channels)
             return PlainAudioDepacketizer(sink, config)
+        case "VND.ONVIF.METADATA":
+            return XmlDepacketizer(sink, media.clock_hz or 90_000)
         case "PCMA" | "PCMU":
             codec = Codec.PCMA if media.encoding == "PCMA" else Codec.PCMU
             rate = media.clock_hz or 8000

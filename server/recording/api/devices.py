@@ -19,7 +19,7 @@ class NoSuchTrack(VmsError):
 
 @dataclass(frozen=True, slots=True)
 class KnownTrack:
-    kind: str  # as in `subscribed`: video or audio
+    kind: str  # as in `subscribed`: video, audio or metadata
     name: str  # of the device, for messages
 
 
@@ -41,6 +41,8 @@ class DeviceDirectory:
                 tracks[TrackKey(item.camera.id, SECONDARY)] = KnownTrack("video", item.camera.name)
             if item.microphone is not None:
                 tracks[TrackKey(item.microphone.id, PRIMARY)] = KnownTrack("audio", item.microphone.name)
+            if item.metadata is not None:
+                tracks[TrackKey(item.metadata.id, PRIMARY)] = KnownTrack("metadata", item.metadata.name)
         self._tracks = tracks
         self._removed = {
             TrackKey(device, PRIMARY): KnownTrack(known.kind, known.name)

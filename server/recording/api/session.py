@@ -19,6 +19,7 @@ from common.protocols.media_channel.messages import (
     ExportControl,
     ExportCreate,
     ExportList,
+    GapsQuery,
     Hello,
     Probe,
     Record,
@@ -26,12 +27,14 @@ from common.protocols.media_channel.messages import (
     SequencesQuery,
     ServerMessage,
     Subscribe,
+    TimelineQuery,
     Unsubscribe,
     decode_client,
 )
 from server.recording.api.answers import request_error
 from server.recording.api.devices import NoSuchTrack
 from server.recording.api.exports import answer_export
+from server.recording.api.proof import gaps, timeline
 from server.recording.api.sender import Sender
 from server.recording.api.services import RecorderServices
 from server.recording.api.subscriptions import Subscriptions
@@ -120,6 +123,10 @@ class ViewerSession:
             self._renewed.set()
         elif isinstance(message, SequencesQuery):
             await self._start(tasks, message.id, lambda: self._sequences(message))
+        elif isinstance(message, GapsQuery):
+            await self._start(tasks, message.id, lambda: gaps(self._services, message, self._is_administrator))
+        elif isinstance(message, TimelineQuery):
+            await self._start(tasks, message.id, lambda: timeline(self._services, message, self._is_administrator))
         elif isinstance(message, Probe):
             await self._start(tasks, message.id, lambda: self._probe(message))
         elif isinstance(message, Record):

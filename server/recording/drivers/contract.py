@@ -56,7 +56,7 @@ class DeviceSink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DeviceAddress:
-    """How to reach one device's streams. `camera` and `microphone` are the devices that its video and audio belong to.
+    """How to reach one device's streams. `camera`, `microphone` and `metadata` are the devices of its tracks.
 
     `url`: `rtsp://`, `rtsps://`, `simulator:NAME`, or anything libav opens. User and password never stand in it.
     `transport`: `tcp`, `udp`, or `auto` (TCP, then UDP when the device refuses TCP with 461).
@@ -66,6 +66,7 @@ class DeviceAddress:
     url: str
     camera: DeviceId
     microphone: DeviceId | None = None
+    metadata: DeviceId | None = None
     user: str = ""
     password: str = ""
     transport: str = "auto"

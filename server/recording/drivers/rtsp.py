@@ -28,6 +28,8 @@ class RtspDriver:
             outlets = {"video": Outlet(tracks, address.camera, PRIMARY)}
             if address.microphone is not None:
                 outlets["audio"] = Outlet(tracks, address.microphone, PRIMARY)
+            if address.metadata is not None:
+                outlets["application"] = Outlet(tracks, address.metadata, PRIMARY)
             login = (address.user, address.password)
             await RtspSession(address.name, address.url, login, address.transport).run(tracks, outlets)
         except DeviceError as lost:

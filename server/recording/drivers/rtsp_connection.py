@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from urllib.parse import urlsplit
 
-from common.foundation.errors import DeviceError, ProtocolError
+from common.foundation.errors import DeviceError, DeviceUnreachable, ProtocolError
 from common.protocols.rtsp.client import RtspClient
 from common.protocols.rtsp.messages import BUFFER_BYTES, Message, StreamCutter
 
@@ -90,7 +90,7 @@ class RtspConnection(asyncio.BufferedProtocol):
             if self.closed.done():
                 self.closed.result()
                 raise DeviceError("it closed the connection")
-            raise DeviceError(f"it does not answer ({method}, {ANSWER_S:.0f} s)")
+            raise DeviceUnreachable(f"it does not answer ({method}, {ANSWER_S:.0f} s)")
         finally:
             getting.cancel()
 
@@ -180,11 +180,11 @@ async def connect(url: str) -> RtspConnection:
         async with asyncio.timeout(CONNECT_S):
             _, connection = await loop.create_connection(RtspConnection, host, port, ssl=context)
     except TimeoutError:
-        raise DeviceError(f"{parts.hostname}:{port} does not answer") from None
+        raise DeviceUnreachable(f"{parts.hostname}:{port} does not answer") from None
     except ssl.SSLError as broken:
         raise DeviceError(f"{parts.hostname}:{port} does not speak TLS ({broken.reason})") from None
     except (OSError, UnicodeError) as broken:
         number = getattr(broken, "errno", None) or 0  # below 0: of the name resolver, which has its own words
         reason = os.strerror(number) if number > 0 else getattr(broken, "strerror", None) or broken
-        raise DeviceError(f"{parts.hostname}:{port} cannot be reached ({reason})") from None
+        raise DeviceUnreachable(f"{parts.hostname}:{port} cannot be reached ({reason})") from None
     return connection

@@ -3,7 +3,7 @@
 `python -m server.recording.engine --root DIR --socket PATH --data DIR`. Each line of standard input is a whole
 assignment as JSON: `{"hardware": [RecordedHardware...], "retain_minutes": ..., "manual": [device ids]}`; the difference
 to the one before is applied. Standard output is JSON lines of events. The end of the input, or SIGTERM, ends the engine
-once its open segments are sealed.
+once its open segments are sealed; an input that ends without a line `"stop"` before means that the gateway died.
 """
 
 import argparse
@@ -19,9 +19,12 @@ from pydantic import ValidationError
 from common.foundation.clock import Clock, SystemClock
 from common.foundation.logs import logging_to
 from server.recording.drivers.opening import driver_for
-from server.recording.engine.events import EventWriter, StateEvents, keep_saying_alive
+from server.recording.engine.events import STOP_LINE, EventWriter, StateEvents, keep_saying_alive
 from server.recording.engine.hardware import Assignment, Engine
 from server.recording.ingest.bus import AccessUnitBus
+from server.recording.ledger.keeper import LedgerKeeper, keeping
+from server.recording.ledger.watching import RecordingLedger, keep_beating
+from server.recording.mediadb.events import StorageEvent
 from server.recording.mediadb.reader import MediaDatabaseReader
 from server.recording.mediadb.settings import WriterSettings
 from server.recording.mediadb.storages import known_storage, remember_storage
@@ -38,17 +41,17 @@ async def _standard_input() -> asyncio.StreamReader:
     return reader
 
 
-async def _follow(engine: Engine, events: EventWriter) -> None:
-    """Apply each line of standard input, until it ends."""
+async def _follow(engine: Engine, events: EventWriter) -> bool:
+    """Apply each line of standard input, until it ends; return whether that was announced by a line `"stop"`."""
     reader = await _standard_input()
     while True:
         try:
             line = await reader.readline()
         except ValueError:
             events.event("assignment_refused", "error", reason="a line is longer than 16 MiB")
-            return
-        if not line:
-            return
+            return False
+        if not line or line == STOP_LINE:
+            return bool(line)
         try:
             wanted = Assignment.model_validate_json(line)
         except ValidationError as error:
@@ -78,6 +81,14 @@ async def run(arguments: argparse.Namespace, root: Path, data: Path, events: Eve
         expected_storage_id=known_storage(data, root),
     )
     bus.subscribe(StateEvents(events))
+    keeper = LedgerKeeper(data, clock)
+    ledger = RecordingLedger(keeper, lambda device: str(root))
+    bus.subscribe(ledger)
+
+    def storage_event(event: StorageEvent) -> None:
+        ledger.storage(event)
+        events.storage(event)
+
     reader = MediaDatabaseReader(root)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -85,19 +96,23 @@ async def run(arguments: argparse.Namespace, root: Path, data: Path, events: Eve
         loop.add_signal_handler(number, stop.set)
     try:
         async with (
-            MediaDatabaseWriter(root, clock, settings, events.storage) as writer,
+            keeping(keeper),
+            MediaDatabaseWriter(root, clock, settings, storage_event) as writer,
             serve_relay(Path(arguments.socket), bus),
             asyncio.TaskGroup() as tasks,
         ):
-            engine = Engine(writer, reader, bus, clock, tasks, drivers=driver_for)
+            engine = Engine(writer, reader, bus, clock, tasks, drivers=driver_for, ledger=ledger)
             background = [
                 tasks.create_task(keep_saying_alive(events, clock), name="alive"),
+                tasks.create_task(keep_beating(keeper, clock), name="ledger"),
                 tasks.create_task(_remember(writer, data, clock), name="remember storage"),
                 tasks.create_task(stop.wait(), name="stop"),
             ]
             follow = tasks.create_task(_follow(engine, events), name="assignments")
             events.event("ready", socket=arguments.socket, root=str(root), pid=os.getpid())
             await asyncio.wait((follow, background[-1]), return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set() or (follow.done() and not follow.exception() and follow.result()):
+                keeper.end()
             for task in (follow, *background):
                 task.cancel()
             await engine.stop()

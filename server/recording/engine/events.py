@@ -14,6 +14,8 @@ from server.recording.ingest.bus import DeviceState
 from server.recording.mediadb.events import IndexFailed, Overflow, StorageEvent, StorageFailed, StorageRecovered
 
 ALIVE_EVERY_S = 2.0
+STOP_LINE = b'"stop"\n'
+"""Last line of an engine's input when it is stopped on purpose."""
 
 
 class EventWriter:

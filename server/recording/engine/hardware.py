@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -43,6 +45,13 @@ class _Running:
     task: asyncio.Task[None]
 
 
+class Expectations(Protocol):
+    """Keeps account of what should be recorded."""
+
+    def expect(self, hardware: Iterable[RecordedHardware], manual: Collection[DeviceId], retain_minutes: int) -> None:
+        """The engine has this hardware from now on."""
+
+
 class Engine:
     """The hardware of this process."""
 
@@ -55,7 +64,9 @@ class Engine:
         tasks: asyncio.TaskGroup,
         *,
         drivers: DriverFor,
+        ledger: Expectations | None = None,
     ) -> None:
+        self._ledger = ledger
         self._writer = writer
         self._reader = reader
         self._bus = bus
@@ -69,6 +80,8 @@ class Engine:
         """Bring what runs in step with `wanted`; returns when what was removed has sealed its files."""
         self._writer.set_retention(wanted.retain_minutes)
         self._manual = wanted.manual
+        if self._ledger is not None:
+            self._ledger.expect(wanted.hardware, wanted.manual, wanted.retain_minutes)
         enabled = {item.id: item for item in wanted.hardware if item.enabled and item.camera.enabled}
         gone = [item for item in self._running if item not in enabled]
         changed = [item for item in enabled if item in self._running and self._restarts(enabled[item])]
@@ -125,6 +138,7 @@ class Engine:
             url=hardware.url,
             camera=hardware.camera.id,
             microphone=hardware.microphone.id if hardware.microphone and hardware.microphone.enabled else None,
+            metadata=hardware.metadata.id if hardware.metadata and hardware.metadata.enabled else None,
             user=hardware.user,
             password=hardware.password,
             transport=hardware.transport,
@@ -180,7 +194,7 @@ class _Recorded:
 
 
 def _devices(hardware: RecordedHardware) -> tuple[RecordedDevice, ...]:
-    return (hardware.camera,) if hardware.microphone is None else (hardware.camera, hardware.microphone)
+    return hardware.devices
 
 
 def _connection(hardware: RecordedHardware) -> RecordedHardware:
@@ -188,6 +202,8 @@ def _connection(hardware: RecordedHardware) -> RecordedHardware:
     changes: dict[str, object] = {"name": "", "camera": _identity(hardware.camera)}
     if hardware.microphone is not None:
         changes["microphone"] = _identity(hardware.microphone)
+    if hardware.metadata is not None:
+        changes["metadata"] = _identity(hardware.metadata)
     return hardware.model_copy(update=changes)
 
 

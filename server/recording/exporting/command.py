@@ -20,7 +20,7 @@ from server.recording.exporting.maker import estimate, make
 from server.recording.exporting.package import Origin
 from server.recording.exporting.product import product_name
 from server.recording.exporting.signing import KEY_FILE, signing_key
-from server.recording.exporting.sources import opened_recordings
+from server.recording.exporting.sources import opened_reasons, opened_recordings
 from server.recording.exporting.work import Work
 
 
@@ -65,7 +65,7 @@ def export_folder(order: ExportOrder, told: Callable[[int, int], None]) -> dict[
     except OSError as failed:
         raise StorageError(failed.strerror or str(failed), path=str(order.output)) from failed
     user = getpass.getuser()
-    with opened_recordings(order.data, order.root) as reader:
+    with opened_recordings(order.data, order.root) as reader, opened_reasons(order.data, reader) as reasons:
         found = estimate(reader, request, disk.f_bavail * disk.f_frsize)
         if found.needed_bytes > found.free_bytes:
             needed, free = shown_bytes(found.needed_bytes), shown_bytes(found.free_bytes)
@@ -74,7 +74,7 @@ def export_folder(order: ExportOrder, told: Callable[[int, int], None]) -> dict[
         now = SystemClock().now_us()
         origin = Origin("", socket.gethostname(), product_name(), user, user, now, key)
         work = Work(reader, request, order.output, _Bytes(found.media_bytes, told))
-        make(work, origin)
+        make(work, origin, reasons)
     gaps = [
         {
             "device": gap.device,

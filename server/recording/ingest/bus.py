@@ -22,14 +22,16 @@ MOST_GOP_US = 30 * US_PER_S
 
 @dataclass(frozen=True, slots=True)
 class DeviceState:
-    """How a device is doing, for viewers and logs.
+    """How a device is doing, for viewers, logs and the ledger.
 
     `since`: the recorder's clock when the state began. `reason`: a sentence for a person, empty when all is well.
+    `unreachable`: it is lost because there is no way to it, not because of what it did.
     """
 
     state: Literal["connecting", "live", "lost", "stopped"]
     since: UtcUs
     reason: str = ""
+    unreachable: bool = False
 
 
 class BusConsumer(Protocol):

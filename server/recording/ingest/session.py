@@ -9,7 +9,7 @@ from typing import Literal
 from common.foundation.backoff import Backoff
 from common.foundation.catalog import explain, text
 from common.foundation.clock import Clock, UtcUs
-from common.foundation.errors import DeviceError, DeviceRefused, VmsError
+from common.foundation.errors import DeviceError, DeviceRefused, DeviceUnreachable, VmsError
 from common.foundation.ids import DeviceId
 from common.media.access_unit import PRIMARY, MediaKind, TrackName
 from server.recording.drivers.contract import DeviceAddress, DeviceTrack, Driver, RawUnit
@@ -138,14 +138,16 @@ class DeviceFeed:
         """DeviceSink."""
         self._lip_sync.report(index, device_utc_us, ticks)
 
-    def publish_state(self, state: Literal["connecting", "live", "lost", "stopped"], reason: str) -> None:
-        """Tell the bus, for the camera and its microphone. A state that lasts keeps its beginning."""
+    def publish_state(
+        self, state: Literal["connecting", "live", "lost", "stopped"], reason: str, *, unreachable: bool = False
+    ) -> None:
+        """Tell the bus, for the camera and what belongs to it. A state that lasts keeps its beginning."""
         last = self._last_state
         if last is not None and (last.state, last.reason) == (state, reason):
             return
         since = last.since if last is not None and last.state == state else self._clock.now_us()
-        self._last_state = DeviceState(state, since, reason)
-        for device in (self._address.camera, self._address.microphone):
+        self._last_state = DeviceState(state, since, reason, unreachable)
+        for device in (self._address.camera, self._address.microphone, self._address.metadata):
             if device is not None:
                 self._bus.publish_state(device, self._last_state)
 
@@ -215,4 +217,4 @@ def _lost(address: DeviceAddress, feed: DeviceFeed, errors: BaseExceptionGroup[V
     first.params.setdefault("camera", address.name)
     reason = explain(first)
     log.warning("device lost", extra={"camera_id": address.camera, "reason": str(first)})
-    feed.publish_state("lost", reason)
+    feed.publish_state("lost", reason, unreachable=isinstance(first, DeviceUnreachable))

@@ -17,13 +17,14 @@ from common.foundation.clock import UtcUs
 from common.foundation.errors import StorageError
 from common.foundation.ids import DeviceId
 from common.media.access_unit import TrackName
+from server.recording.mediadb import runs
 from server.recording.mediadb.contract import TrackKey
 from server.recording.mediadb.fragments import pack_table, unpack_table
 from server.recording.mediadb.layout import INDEX
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 OPEN, SEALED, DELETING = 0, 1, 2
 
 _SCHEMA = """
@@ -87,6 +88,18 @@ def _row(found: tuple[int, str, str, int, int, int, int, int]) -> SegmentRow:
     return SegmentRow(number, key, UtcUs(start), UtcUs(end), state, gaps, size)
 
 
+def sqlite_statements(script: str) -> list[str]:
+    """Cut a script into statements, which `execute` runs inside a transaction; `executescript` would commit it."""
+    statements: list[str] = []
+    pending = ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            statements.append(pending)
+            pending = ""
+    return statements
+
+
 class SegmentIndex:
     """Rows by track and time. Every method raises StorageError when SQLite cannot do it."""
 
@@ -124,6 +137,8 @@ class SegmentIndex:
                 connection.execute("PRAGMA synchronous=FULL")  # a row outlives a power cut
                 self._make(connection)
             else:
+                if 1 <= connection.execute("PRAGMA user_version").fetchone()[0] < VERSION:
+                    self._make(connection)  # of a storage that is no longer recorded to
                 connection.execute("PRAGMA query_only=1")
         except BaseException:
             connection.close()
@@ -134,7 +149,8 @@ class SegmentIndex:
         return connection
 
     def _make(self, connection: sqlite3.Connection) -> None:
-        """Create the tables once. SQLite's own waiting does not cover the change to WAL, hence the file lock."""
+        """Create the tables once, or bring those of an older version up to date. SQLite's own waiting does not cover
+        the change to WAL, hence the file lock."""
         if connection.execute("PRAGMA user_version").fetchone()[0] == VERSION:
             return
         lock = os.open(self.path.with_name(".index.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
@@ -145,8 +161,10 @@ class SegmentIndex:
                 raise StorageError("the index was made by a newer version", path=str(self.path))
             if version < VERSION:
                 connection.execute("PRAGMA journal_mode=WAL")
-                connection.executescript(_SCHEMA)
-                connection.execute(f"PRAGMA user_version={VERSION}")
+                connection.executescript(
+                    f"BEGIN IMMEDIATE; {_SCHEMA} {runs.TABLE} {runs.FILL} {runs.TRIGGERS}"
+                    f" PRAGMA user_version={VERSION}; COMMIT;"
+                )
         finally:
             os.close(lock)
 
@@ -221,7 +239,12 @@ class SegmentIndex:
     def clear(self) -> None:
         """Forget everything, to be rebuilt."""
         with self._transaction() as connection:
+            for statement in sqlite_statements(runs.NO_TRIGGERS):  # row by row it takes minutes
+                connection.execute(statement)
             connection.execute("DELETE FROM segments")
+            connection.execute("DELETE FROM heads")
+            for statement in sqlite_statements(runs.TRIGGERS):
+                connection.execute(statement)
 
     def rows(self, where: str, params: Sequence[object], limit: int = -1) -> list[SegmentRow]:
         """Return rows without their tables; `where` may carry its own ORDER BY."""
@@ -233,6 +256,13 @@ class SegmentIndex:
         """Rows of a track that start in `start <= t < end`, oldest first."""
         where = "device=? AND track=? AND start_us>=? AND start_us<? AND state!=2 ORDER BY start_us"
         return self.rows(where, (*key, start, end))
+
+    def runs(self, key: TrackKey, start: int, end: int, most: int) -> list[tuple[SegmentRow, UtcUs]]:
+        """The runs of segments without a gap that meet `start <= t < end`, and at most one before them: the first
+        segment of each (its size is not told), and where the run ends. Where that segment is not sealed, or has gaps
+        inside, it is a run by itself and only its table tells what it holds."""
+        with self._sqlite() as connection:
+            return [(_row(first), last) for first, last in runs.find_runs(connection, key, start, end, most)]
 
     def at_or_before(self, key: TrackKey, at: int, most: int = 1) -> list[SegmentRow]:
         """The newest rows of a track that start at or before `at`, newest first."""

@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 _MOST_TABLES = 256  # some 20 kB each
 _MOST_REPORTED = 1000
+_RUNS = 1000  # read from the index at a time
 _CANDIDATES = 8  # segments looked at when the best one cannot be read
 
 
@@ -62,39 +64,45 @@ class MediaDatabaseReader:
         if not self._index.exists or span.end <= span.start:
             return ()
         found: list[Span] = []
-        # The first span may begin before `span.start`: go back to where it does.
-        rows = [*reversed(self._joined_before(key, span.start)), *self._index.spans(key, span.start + 1, span.end)]
-        last_row: SegmentRow | None = None
-        for row in rows:
-            self._add_spans(row, found)
-            last_row = row
-            if len(found) > limit + 1 and found[-2].end > span.start:
+        start: int = span.start
+        while True:
+            runs = self._index.runs(key, start, span.end, _RUNS)
+            if runs and not found:
+                self._add_before(key, runs[0][0].start, found)
+            for first, end in runs:
+                self._add_spans(first, end, found)
+            started = [s for s in found if s.start < span.end and s.end > span.start]
+            if len(runs) < _RUNS or len(started) > limit:
                 break
-        # ... and the last one may end behind `span.end`.
-        while last_row is not None and found and found[-1].end >= span.end:
-            following = self._index.after(key, last_row.start)
-            if not following or following[0].start != found[-1].end:
+            start = runs[-1][0].start + 1
+        # Its own table tells where a run without seams to the next goes on: it may end behind `span.end`.
+        while (
+            found and found[-1].end >= span.end and (more := self._index.runs(key, found[-1].end, found[-1].end + 1, 2))
+        ):
+            first, end = more[-1]
+            if first.start != found[-1].end:
                 break
-            last_row = following[0]
-            self._add_spans(last_row, found)
+            self._add_spans(first, end, found)
         return [s for s in found if s.start < span.end and s.end > span.start][:limit]
 
-    def _joined_before(self, key: TrackKey, at: int) -> list[SegmentRow]:
-        """The segment that holds `at` and those before it that follow each other without a gap, newest first."""
-        joined: list[SegmentRow] = []
-        while True:
-            rows = self._index.at_or_before(key, joined[-1].start - 1 if joined else at, 64 if joined else 1)
-            for row in rows:
-                if joined and (row.end != joined[-1].start or joined[-1].gaps):
-                    return joined
-                joined.append(row)
-            if not rows:
-                return joined
+    def _add_before(self, key: TrackKey, start: int, to: list[Span]) -> None:
+        """Append what ends where the run at `start` begins: segments whose tables tell where they go on."""
+        before: list[tuple[SegmentRow, UtcUs]] = []
+        while found := self._index.runs(key, start - 1, start, 1):
+            first, end = found[0]
+            if first.start >= start or end != start:
+                break
+            before.append(found[0])
+            start = first.start
+            if first.gaps:
+                break
+        for first, end in reversed(before):
+            self._add_spans(first, end, to)
 
-    def _add_spans(self, row: SegmentRow, to: list[Span]) -> None:
-        """Append what a segment holds, joined to what came before where nothing lies between."""
+    def _add_spans(self, row: SegmentRow, run_end: int, to: list[Span]) -> None:
+        """Append what a run holds, joined to what came before where nothing lies between."""
         if row.state == SEALED and not row.gaps:
-            _join(to, row.start, row.end)
+            _join(to, row.start, run_end)
             return
         segment = self._segment(row)
         if segment is None:
@@ -102,6 +110,33 @@ class MediaDatabaseReader:
         with segment.lock:
             for start, end in zip(segment.table.starts, segment.table.ends, strict=True):
                 _join(to, start, end)
+
+    def next_keyframe(self, key: TrackKey, at: UtcUs) -> UtcUs | None:
+        """When the first GOP later than `at` starts, without reading its media; None when there is none."""
+        rows = [*self._index.at_or_before(key, at), *self._index.after(key, at)] if self._index.exists else []
+        while rows:
+            for row in rows:
+                starts = self._gop_starts(row)
+                place = bisect_right(starts, at)
+                if place < len(starts):
+                    return UtcUs(starts[place])
+            rows = self._index.after(key, max(at, rows[-1].start))
+        return None
+
+    def previous_keyframe(self, key: TrackKey, at: UtcUs) -> UtcUs | None:
+        """When the last GOP earlier than `at` starts, without reading its media; None when there is none."""
+        before = at - 1
+        while rows := self._index.at_or_before(key, before) if self._index.exists else []:
+            starts = self._gop_starts(rows[0])
+            place = bisect_right(starts, at - 1)
+            if place:
+                return UtcUs(starts[place - 1])
+            before = rows[0].start - 1
+        return None
+
+    def _gop_starts(self, row: SegmentRow) -> Sequence[int]:
+        segment = self._segment(row)
+        return () if segment is None else segment.table.gop_starts
 
     def coverage(self, key: TrackKey) -> Span | None:
         if not self._index.exists:

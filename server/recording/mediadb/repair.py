@@ -16,6 +16,7 @@ from server.recording.mediadb.contract import TrackKey
 from server.recording.mediadb.fragments import FragmentTable, pack_table
 from server.recording.mediadb.index import OPEN, SealedSegment, SegmentIndex, SegmentRow, ended_by
 from server.recording.mediadb.layout import INDEX, SegmentPath, segment_path, segments_on_disk
+from server.recording.mediadb.trailer import read_trailer
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,28 @@ def scan_file(path: Path, key: TrackKey) -> ScannedFile:
     sealed = SealedSegment(key, start, UtcUs(max(table.end, start + 1)), gaps, size, pack_table(table))
     origin = 0 if init.info is None else init.info.origin_ticks
     return ScannedFile(sealed, init, origin + (table.next_dts or 0), scan.skipped_bytes)
+
+
+def known_file(path: Path, key: TrackKey) -> ScannedFile:
+    """As `scan_file`, but believes what the writer noted at the end of the file, if that fits the file."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        size = os.fstat(fd).st_size
+
+        def read(offset: int, wanted: int) -> bytes:
+            return os.pread(fd, wanted, offset)
+
+        found = read_trailer(read, size)
+        init = read_init(read) if found is not None else None
+    finally:
+        os.close(fd)
+    if found is None or init is None or init.info is None or init.info.start_utc_us != found[0].start:
+        return scan_file(path, key)
+    trailer, _ = found
+    if path.stem != str(trailer.start):
+        return scan_file(path, key)
+    sealed = SealedSegment(key, UtcUs(trailer.start), UtcUs(trailer.end), trailer.gaps, size, trailer.blob)
+    return ScannedFile(sealed, init, init.info.origin_ticks + trailer.next_dts, 0)
 
 
 @contextmanager
@@ -156,7 +179,7 @@ def _rebuild_broken(root: Path, index: SegmentIndex, broken: list[str]) -> Repai
         part = index.path.with_name(INDEX + suffix)
         if part.exists():
             part.replace(aside.with_name(aside.name + suffix))
-    return reindex(root, index)
+    return reindex(root, index, thorough=False)
 
 
 def _repair_file(found: SegmentPath, index: SegmentIndex, report: RepairReport) -> None:
@@ -199,13 +222,18 @@ def _link_two(before: ScannedFile | None, after: ScannedFile | None, index: Segm
 
 def _scan_again(root: Path, row: SegmentRow) -> ScannedFile | None:
     try:
-        return scan_file(segment_path(root, row.key, row.start), row.key)
+        return known_file(segment_path(root, row.key, row.start), row.key)
     except (OSError, Mp4Damaged):
         return None
 
 
-def reindex(root: Path, index: SegmentIndex, progress: Callable[[int], None] = lambda _: None) -> RepairReport:
+def reindex(
+    root: Path, index: SegmentIndex, progress: Callable[[int], None] = lambda _: None, *, thorough: bool = True
+) -> RepairReport:
     """Forget the index and rebuild it from every file below `root`.
+
+    Not `thorough`: finished files are believed what they say of themselves at their end, which takes two reads a file;
+    damage inside them is then found when they are played.
 
     Recording may go on meanwhile: segments being written are entered as such, and their writer completes them.
     """
@@ -221,7 +249,7 @@ def reindex(root: Path, index: SegmentIndex, progress: Callable[[int], None] = l
                 report.in_use += 1
                 index.record([], [(found.key, found.start)])
                 continue
-            scanned = scan_file(found.path, found.key)
+            scanned = (scan_file if thorough else known_file)(found.path, found.key)
         except (OSError, Mp4Damaged) as error:
             log.warning("segment cannot be read", extra={"path": str(found.path), "reason": str(error)})
             report.damaged = (*report.damaged, str(found.path))

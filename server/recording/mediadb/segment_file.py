@@ -1,5 +1,6 @@
 """One segment being written: its file, what is in it so far, and how it reaches the disk. Used by one thread."""
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -16,6 +17,7 @@ from server.recording.mediadb.contract import TrackKey
 from server.recording.mediadb.fragments import FragmentTable, pack_table
 from server.recording.mediadb.index import SealedSegment
 from server.recording.mediadb.layout import segment_path
+from server.recording.mediadb.trailer import Trailer, trailer_box
 
 _KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE, linux/falloc.h
 _MOST_PARTS = 1000  # of one writev; IOV_MAX is 1024 on Linux
@@ -151,13 +153,19 @@ class SegmentFile:
         try:
             if followed_at is not None:
                 self.table.ends[-1] = max(followed_at, self.table.starts[-1] + 1)
+            table = self.table
+            blob = pack_table(table)
+            with contextlib.suppress(OSError):  # a full disk: without it the index is rebuilt all the same, but slower
+                self._end_with(trailer_box(Trailer(table.start, table.end, table.next_dts or 0, table.gaps, blob)))
             os.ftruncate(self._fd, self.size_bytes)  # gives back what was allocated ahead
             self.sync()
         finally:
             os.close(self._fd)
             self._fd = -1
-        table = self.table
-        return SealedSegment(self.key, table.start, table.end, table.gaps, self.size_bytes, pack_table(table))
+        return SealedSegment(self.key, table.start, table.end, table.gaps, self.size_bytes, blob)
+
+    def _end_with(self, box: bytes) -> None:
+        self._write_all([box], len(box))
 
     def _discard(self) -> None:
         if self._fd >= 0:

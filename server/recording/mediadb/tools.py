@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from common.foundation.catalog import explain
@@ -53,11 +54,11 @@ def check(root: Path, progress: Progress = lambda _: None) -> dict[str, object]:
     return report
 
 
-def rebuild(root: Path, progress: Progress = lambda _: None) -> dict[str, object]:
+def rebuild(root: Path, progress: Progress = lambda _: None, *, thorough: bool = False) -> dict[str, object]:
     """Forget the index and make it again from the files."""
     index = SegmentIndex(root, writable=True)
     try:
-        report = asdict(reindex(root, index, progress))
+        report = asdict(reindex(root, index, progress, thorough=thorough))
     finally:
         index.close()
     return report | {"ok": not report["damaged"]}
@@ -89,11 +90,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("tool", choices=("check", "reindex", "stats"))
     parser.add_argument("root", type=Path, help="folder of the recordings")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--thorough", action="store_true", help="reindex: look into every file, also finished ones")
     given = parser.parse_args(arguments)
+    tools: dict[str, Callable[[Path], dict[str, object]]] = {
+        "check": check,
+        "reindex": partial(rebuild, thorough=given.thorough),
+        "stats": stats,
+    }
     try:
         if storage_id(given.root) is None:
             raise StorageError("there is no media database here", path=str(given.root))
-        report = {"check": check, "reindex": rebuild, "stats": stats}[given.tool](given.root)
+        report = tools[given.tool](given.root)
     except StorageError as error:
         print(json.dumps({"ok": False, "error": explain(error)}) if given.json else explain(error))  # noqa: T201
         return 2

@@ -1,5 +1,6 @@
 """The event loop's side of writing a track: gathers units into fragments and queues them for a writer thread."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -30,7 +31,8 @@ class QueuedTrackWriter:
     """Implements TrackWriter. A fragment ends before each keyframe of video, and after one second.
 
     MJPEG and sound, where every unit is a keyframe, go into fragments of one second: a write for each picture, and a
-    row in every table, would cost more than the picture.
+    row in every table, would cost more than the picture. So does metadata, but as the next may be long in coming, what
+    waits for a second is written, and then lasts that long.
     """
 
     def __init__(
@@ -51,6 +53,8 @@ class QueuedTrackWriter:
         self._new_run = True
         self._last_dts = 0
         self._last_duration = 0
+        self._metadata = False
+        self._alone: asyncio.TimerHandle | None = None
         self._dropping = False
         self._lost_gops = self._lost_units = self._lost_bytes = 0
 
@@ -62,6 +66,7 @@ class QueuedTrackWriter:
         self._config = config
         self._in_gop = self._continues = False
         self._has_gops = config.kind is MediaKind.VIDEO and config.codec is not Codec.MJPEG
+        self._metadata = config.kind is MediaKind.METADATA
         self._fragment_ticks = max(1, int(config.timescale * self._settings.fragment_s))
         if before is None or before.timescale != config.timescale:
             self._last_duration = 0
@@ -95,6 +100,8 @@ class QueuedTrackWriter:
         self._last_dts = unit.dts
         units.append(unit)
         self._size_bytes += len(unit.data)
+        if self._metadata and self._alone is None:
+            self._alone = asyncio.get_running_loop().call_later(self._settings.fragment_s, self._flush_alone)
 
     def end_run(self) -> None:
         if self._config is None:
@@ -104,6 +111,13 @@ class QueuedTrackWriter:
         self._in_gop = self._continues = False
         self._new_run = True
         self._queue.end_run(self._key)
+
+    def _flush_alone(self) -> None:
+        """A second has passed since the first that waits: nothing may follow for long."""
+        self._alone = None
+        if self._units:
+            self._flush(self._last_dts + max(1, self._units[0].dts + self._fragment_ticks - self._last_dts))
+            self._continues = False
 
     def finish(self) -> None:
         """Queue what is left, and say what was lost."""
@@ -127,6 +141,9 @@ class QueuedTrackWriter:
         fragment = PendingFragment(self._config, units, next_dts, self._size_bytes, self._run_utc_us, self._continues)
         self._units = []
         self._size_bytes = 0
+        if self._alone is not None:
+            self._alone.cancel()
+            self._alone = None
         if self._queue.offer(self._key, fragment):
             self._continues = True
             if self._dropping:

@@ -39,13 +39,16 @@ def units_in(data: bytes) -> list[AccessUnit]:
     return [u for f in scan.fragments for u in read_units(data[f.offset : f.end_offset], init.config)]
 
 
+SHOWN_OR_HEARD = [codec for codec in Codec if codec not in (Codec.ONVIF_XML, Codec.MOTION_GRID)]
+
+
 def sample_of(codec: Codec) -> tuple[CodecConfig, tuple[AccessUnit, ...]]:
     if codec in (Codec.H264, Codec.H265):
         return video_sample(codec, b_frames=2)
     return video_sample(codec) if codec is Codec.MJPEG else audio_sample(codec)
 
 
-@pytest.mark.parametrize("codec", list(Codec))
+@pytest.mark.parametrize("codec", SHOWN_OR_HEARD)
 def test_read_back_unchanged(codec: Codec) -> None:
     config, units = sample_of(codec)
     data = as_file(config, units)
@@ -56,7 +59,7 @@ def test_read_back_unchanged(codec: Codec) -> None:
     assert units_in(data) == list(units)
 
 
-@pytest.mark.parametrize("codec", list(Codec))
+@pytest.mark.parametrize("codec", SHOWN_OR_HEARD)
 def test_ffprobe_decodes_every_sample(codec: Codec, tmp_path: Path) -> None:
     config, units = sample_of(codec)
     path = tmp_path / "sample.mp4"
@@ -76,7 +79,7 @@ def test_ffprobe_decodes_every_sample(codec: Codec, tmp_path: Path) -> None:
         assert int(stream["sample_rate"]) == config.sample_rate_hz
 
 
-@pytest.mark.parametrize("codec", list(Codec))
+@pytest.mark.parametrize("codec", SHOWN_OR_HEARD)
 def test_pyav_sees_the_same_packets(codec: Codec, tmp_path: Path) -> None:
     config, units = sample_of(codec)
     path = tmp_path / "sample.mp4"
