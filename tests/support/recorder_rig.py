@@ -2,6 +2,7 @@
 
 import asyncio
 import bisect
+import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -186,7 +187,10 @@ def idle_exports(folder: Path, clock: SystemClock) -> ExportJobs:
 
 @asynccontextmanager
 async def recorder_rig(
-    socket_dir: Path, limits: Limits | None = None, exports: ExportService | None = None
+    socket_dir: Path,
+    limits: Limits | None = None,
+    exports: ExportService | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Rig]:
     """One recorder with two cameras on one engine's relay, all in this process, on a free port without TLS."""
     clock, bus, reader, manual = SystemClock(), AccessUnitBus(), ListReader(), Manual()
@@ -214,7 +218,7 @@ async def recorder_rig(
             exports or idle_exports(socket_dir, clock),
             clock,
         )
-        async with media_server(services, bound_socket("127.0.0.1", 0), None, limits or Limits()) as server:
+        async with media_server(services, bound_socket("127.0.0.1", 0), tls, limits or Limits()) as server:
             while not link.connected:
                 await asyncio.sleep(0.01)
             yield Rig(server, bus, reader, relay, manual, f"ws://127.0.0.1:{server.port}/media", devices, data)

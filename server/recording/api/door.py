@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from common.foundation.errors import ProtocolError
 from common.protocols.http_request import MOST_HEAD_BYTES, HttpRequest, parse_head
@@ -49,9 +49,8 @@ class Door(asyncio.Protocol):
         self.wrong: ProtocolError | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        self._deadline = asyncio.get_running_loop().call_later(HEAD_S, transport.abort)
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+        self._deadline = asyncio.get_running_loop().call_later(HEAD_S, self.transport.abort)
 
     def data_received(self, data: bytes) -> None:
         if self._decided:
