@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import uvloop
 
 from common.api.exporting import ExportItem, ExportJob, ExportRequest, ExportSpan
 from common.clients.exports import ExportDownloads, ExportGone
@@ -24,6 +25,8 @@ from common.foundation.clock import SystemClock, UtcUs
 from common.foundation.errors import NotPermitted, NotSignedIn
 from common.foundation.ids import UserId
 from common.media.access_unit import PRIMARY
+from common.net.certificates import create_authority, issue_certificate
+from common.net.tls import pinned_context, server_context
 from common.net.tokens import Principal
 from common.protocols.media_channel.messages import (
     Error,
@@ -414,3 +417,25 @@ async def test_clients_that_leave_or_wait(port: Port) -> None:
     async with asyncio.timeout(10):
         while port.rig.server._open.total():
             await asyncio.sleep(0.01)
+
+
+def test_a_download_over_tls_as_recorders_serve_it(tmp_path: Path, recordings: Path) -> None:
+    """On uvloop with TLS, whose transports and protocols are others; much larger than any buffer."""
+    authority = create_authority("Test")
+    chain, private = tmp_path / "chain.pem", tmp_path / "key.pem"
+    issue_certificate(authority, ["127.0.0.1"]).write(chain, private)
+
+    async def serve() -> None:
+        async with running_jobs(tmp_path, recordings) as running:
+            with tempfile.TemporaryDirectory(prefix="vrig") as sockets:
+                tls = server_context(chain, private)
+                async with recorder_rig(Path(sockets), exports=running.jobs, tls=tls) as rig:
+                    uri = rig.uri.replace("ws://", "wss://")
+                    trusted = pinned_context(authority.certificate_pem.decode())
+                    job = await running.jobs.create(wanted(3600, length_s=9), ANNA)
+                    done = await running.ended(job)
+                    downloads = ExportDownloads(uri, trusted, lambda: "administrators")
+                    (film, _) = await asyncio.to_thread(downloads.fetch_all, done, tmp_path / "here")
+                    assert film.stat().st_size > 50_000_000
+
+    uvloop.run(serve())

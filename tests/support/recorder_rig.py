@@ -2,6 +2,7 @@
 
 import asyncio
 import bisect
+import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -190,6 +191,7 @@ async def recorder_rig(
     limits: Limits | None = None,
     second_stream: bool = False,
     exports: ExportService | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Rig]:
     """One recorder with two cameras on one engine's relay, all in this process, on a free port without TLS."""
     clock, bus, reader, manual = SystemClock(), AccessUnitBus(), ListReader(), Manual()
@@ -217,7 +219,7 @@ async def recorder_rig(
             exports or idle_exports(socket_dir, clock),
             clock,
         )
-        async with media_server(services, bound_socket("127.0.0.1", 0), None, limits or Limits()) as server:
+        async with media_server(services, bound_socket("127.0.0.1", 0), tls, limits or Limits()) as server:
             while not link.connected:
                 await asyncio.sleep(0.01)
             yield Rig(server, bus, reader, relay, manual, f"ws://127.0.0.1:{server.port}/media", devices, data)

@@ -26,7 +26,7 @@ from server.recording.exporting.order import FinishedFilm, Said, WorkOrder
 from server.recording.exporting.package import Origin
 from server.recording.exporting.product import product_name
 from server.recording.exporting.signing import signing_key
-from server.recording.exporting.sources import opened_recordings
+from server.recording.exporting.sources import opened_reasons, opened_recordings
 from server.recording.exporting.work import Work
 
 _TELL_EVERY_S = 0.25
@@ -94,6 +94,7 @@ def export(order: WorkOrder) -> None:
     with (
         (folder.parent / ".lock").open("w") as lock,
         opened_recordings(Path(order.data), Path(order.recordings), order.storages) as reader,
+        opened_reasons(Path(order.data), reader) as reasons,
     ):
         fcntl.flock(lock, fcntl.LOCK_EX)  # one that was left by a gateway that died may be at its last step
         for left in folder.rglob(f"*{PART}"):
@@ -112,7 +113,7 @@ def export(order: WorkOrder) -> None:
             UtcUs(order.created_us),
             signing_key(Path(order.data)),
         )
-        make(work, origin, done=frozenset(film.name for film in order.finished))
+        make(work, origin, reasons, done=frozenset(film.name for film in order.finished))
     notes, gaps = tuple(work.notes), tuple(work.gaps)
     tell(Said(said="done", done_bytes=total, total_bytes=total, files=tuple(work.files), notes=notes, gaps=gaps))
 

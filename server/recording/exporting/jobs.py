@@ -346,7 +346,8 @@ class ExportJobs:
     @staticmethod
     async def _send(process: asyncio.subprocess.Process, line: str) -> None:
         assert process.stdin is not None
-        with contextlib.suppress(ConnectionError):  # it has ended; its output says why
+        # It may have ended, and its output says why. uvloop raises RuntimeError on a pipe that is closed already.
+        with contextlib.suppress(ConnectionError, RuntimeError):
             process.stdin.write(line.encode() + b"\n")
             await process.stdin.drain()
 

@@ -5,8 +5,11 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from common.api.recorder_configuration import RecordedStorage
+from common.foundation.clock import SystemClock
 from server.recording.archiving.stage import archive_readers
-from server.recording.mediadb.contract import MediaReader
+from server.recording.exporting.maker import GapReasons
+from server.recording.ledger.proof import RecordingProof
+from server.recording.mediadb.contract import MediaReader, Span, TrackKey
 from server.recording.mediadb.reader import MediaDatabaseReader
 from server.recording.storages.places import storage_root
 from server.recording.storages.reading import StoragesReader
@@ -31,3 +34,18 @@ def opened_recordings(data: Path, recordings: Path, storages: Sequence[RecordedS
         united = opened.enter_context(closing(StoragesReader(recordings, behind)))
         united.follow(storages)
         yield united
+
+
+@contextmanager
+def opened_reasons(data: Path, reader: MediaReader) -> Iterator[GapReasons]:
+    """Why something is not recorded, as the recorder's ledger knows."""
+    with closing(RecordingProof(data, reader, SystemClock().now_us)) as proof:
+
+        def reasons(key: TrackKey, span: Span) -> Sequence[tuple[Span, str]]:
+            found = proof.explain(key, span)
+            return [
+                (Span(gap.start, gap.end), f"{gap.reason}: {gap.detail}" if gap.detail else str(gap.reason))
+                for gap in found
+            ]
+
+        yield reasons

@@ -16,8 +16,11 @@ from server.recording.mediadb.index import OPEN, SegmentIndex
 from server.recording.mediadb.layout import segment_path, segments_on_disk, storage_id
 from server.recording.mediadb.repair import being_written, reindex, scan_file
 
+Progress = Callable[[int], None]
+"""Told how many files have been looked at."""
 
-def check(root: Path) -> dict[str, object]:
+
+def check(root: Path, progress: Progress = lambda _: None) -> dict[str, object]:
     """Compare every file with the index, changing neither. `ok` is false when something needs `reindex`."""
     index = SegmentIndex(root, writable=False)
     try:
@@ -29,6 +32,7 @@ def check(root: Path) -> dict[str, object]:
     damaged, unknown, differing = [], [], []
     for found in segments_on_disk(root):
         files += 1
+        progress(files)
         row = known.pop((found.key, found.start), None)
         if being_written(found.path):
             in_use += 1
@@ -50,11 +54,11 @@ def check(root: Path) -> dict[str, object]:
     return report
 
 
-def rebuild(root: Path, *, thorough: bool = False) -> dict[str, object]:
+def rebuild(root: Path, progress: Progress = lambda _: None, *, thorough: bool = False) -> dict[str, object]:
     """Forget the index and make it again from the files."""
     index = SegmentIndex(root, writable=True)
     try:
-        report = asdict(reindex(root, index, thorough=thorough))
+        report = asdict(reindex(root, index, progress, thorough=thorough))
     finally:
         index.close()
     return report | {"ok": not report["damaged"]}

@@ -1,0 +1,248 @@
+"""`vedette-server media`: looking after recordings and exporting them, also while the recorder runs.
+
+Ends with 0 when all is well, 1 when something was found, 2 when it could not be done.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from common.foundation.catalog import explain
+from common.foundation.errors import SettingsError, StorageError, VmsError
+from common.foundation.places import default_data_dir
+
+EXIT_FOUND, EXIT_NOT_DONE = 1, 2
+
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, help="Check, repair, count and export recordings."
+)
+told = Console(stderr=True, highlight=False)
+
+Root = Annotated[Path, typer.Argument(help="Folder of the recordings (of a storage).", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Time = Annotated[str, typer.Option(help="ISO 8601; without a zone it is this machine's time.", show_default=False)]
+
+
+@app.command()
+def check(root: Root, json: AsJson = False) -> None:
+    """Compare every file with the index; change nothing."""
+    from server.recording.mediadb.layout import segments_on_disk
+    from server.recording.mediadb.tools import check as check_root
+
+    def work() -> dict[str, Any]:
+        _needs_storage(root)
+        with _counted("Checking", sum(1 for _ in segments_on_disk(root)), quiet=json) as progress:
+            return check_root(root, progress)
+
+    _finish(work, _print_findings, as_json=json)
+
+
+@app.command()
+def reindex(
+    root: Root,
+    thorough: Annotated[bool, typer.Option("--thorough", help="Look into every file, also finished ones.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Make the index again from the files; recording may go on meanwhile."""
+    from server.recording.mediadb.layout import segments_on_disk
+    from server.recording.mediadb.tools import rebuild
+
+    def work() -> dict[str, Any]:
+        _needs_storage(root)
+        with _counted("Indexing", sum(1 for _ in segments_on_disk(root)), quiet=json) as progress:
+            return rebuild(root, progress, thorough=thorough)
+
+    _finish(work, _print_findings, as_json=json)
+
+
+@app.command()
+def stats(root: Root, json: AsJson = False) -> None:
+    """Show what is recorded of each track."""
+    from server.recording.mediadb.tools import stats as stats_of
+
+    def work() -> dict[str, Any]:
+        _needs_storage(root)
+        return stats_of(root)
+
+    _finish(work, _print_stats, as_json=json)
+
+
+@app.command()
+def verify(
+    package: Annotated[Path, typer.Argument(help="An exported package: the zip, or the folder it was unpacked to.")],
+    key: Annotated[str | None, typer.Option(help="Fingerprint of the recorder that must have signed it.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Tell whether an exported package is as it left the recorder."""
+    from server.recording.exporting.verifying import verify_package
+
+    _finish(lambda: verify_package(package, key), _print_verdict, as_json=json)
+
+
+@app.command()
+def export(  # noqa: PLR0917 - typer calls it by name
+    root: Root,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the result; made when it is missing.")],
+    device: Annotated[
+        list[str], typer.Option(help="Id of a camera or microphone, as `media stats` shows it; several.")
+    ],
+    start: Annotated[str, typer.Option("--from", help="ISO 8601; without a zone it is this machine's time.")],
+    end: Annotated[str, typer.Option("--to", help="As --from.")],
+    kind: Annotated[str, typer.Option("--format", help="mp4, mkv, avi, jpeg, png or package.")] = "mp4",
+    cut: Annotated[str, typer.Option(help="gop: whole groups of pictures; frame: exact to the picture.")] = "gop",
+    gaps: Annotated[str, typer.Option(help="keep: gaps stay as time; cut: they are left out.")] = "keep",
+    microphone: Annotated[str | None, typer.Option(help="Id of the microphone that belongs to the camera.")] = None,
+    track: Annotated[str, typer.Option(help="primary or secondary.")] = "primary",
+    every: Annotated[float, typer.Option(help="Seconds between stills.")] = 1.0,
+    password_file: Annotated[Path | None, typer.Option(help="Password of a package, on the file's first line.")] = None,
+    comment: Annotated[str, typer.Option(help="Kept with the result.")] = "",
+    data: Annotated[Path | None, typer.Option("--data", help="The recorder's data folder: its key signs.")] = None,
+    no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not read the result back.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Export recordings from a storage's folder."""
+    from server.recording.exporting.command import ExportOrder, export_folder
+
+    def work() -> dict[str, Any]:
+        _needs_storage(root)
+        order = ExportOrder(
+            root,
+            output,
+            (data or default_data_dir()).resolve(),
+            tuple(device),
+            microphone,
+            track,
+            _instant("--from", start),
+            _instant("--to", end),
+            {
+                "format": kind,
+                "cut": cut,
+                "gaps": gaps,
+                "every_s": every,
+                "password": _first_line(password_file) if password_file else "",
+                "comment": comment,
+                "verify": not no_verify,
+            },
+        )
+        with _measured("Exporting", quiet=json) as progress:
+            return export_folder(order, progress)
+
+    _finish(work, _print_export, as_json=json)
+
+
+def _finish(work: Callable[[], dict[str, Any]], show: Callable[[dict[str, Any]], None], *, as_json: bool) -> None:
+    """Do the work, print what came of it, and leave with the code that says so."""
+    try:
+        report = work()
+    except (VmsError, OSError) as failed:
+        sentence = (
+            explain(failed) if isinstance(failed, VmsError) else f"{failed.strerror or failed}: {failed.filename}"
+        )
+        if as_json:
+            sys.stdout.write(json.dumps({"ok": False, "error": sentence}) + "\n")
+        else:
+            told.print(escape(sentence), soft_wrap=True)
+        raise typer.Exit(EXIT_NOT_DONE) from None
+    if as_json:
+        sys.stdout.write(json.dumps(report) + "\n")
+    else:
+        show(report)
+    raise typer.Exit(0 if report["ok"] else EXIT_FOUND)
+
+
+def _needs_storage(root: Path) -> None:
+    from server.recording.mediadb.layout import storage_id
+
+    if storage_id(root) is None:
+        raise StorageError("there is no media database here", path=str(root))
+
+
+def _instant(option: str, text: str) -> int:
+    from common.foundation.clock import utc_us
+
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"{option} '{text}' is no time such as 2026-11-23T14:05:06 or ...T13:05:06Z") from None
+    return utc_us(found if found.tzinfo is not None else found.astimezone())
+
+
+def _first_line(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
+    except UnicodeDecodeError:
+        raise SettingsError(f"the password file {file} is no UTF-8 text") from None
+
+
+@contextmanager
+def _counted(what: str, total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """A bar that counts files, on a terminal only."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=told, disable=quiet or not told.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda files: bar.update(task, completed=files)
+
+
+@contextmanager
+def _measured(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar that measures bytes, on a terminal only."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=told, disable=quiet or not told.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _print_findings(report: dict[str, Any]) -> None:
+    out = Console(highlight=False)
+    for name, value in report.items():
+        if name == "ok":
+            continue
+        words = name.replace("_", " ")
+        if isinstance(value, (list, tuple)):
+            out.print(f"{words}: {len(value)}")
+            for one in value[:100]:
+                shown = f"{one['path']}: {one['reason']}" if isinstance(one, dict) else str(one)
+                out.print(f"  {escape(shown)}", soft_wrap=True)
+        else:
+            out.print(f"{words}: {value}")
+    out.print("[green]All is well.[/green]" if report["ok"] else "[red]Something is wrong; see above.[/red]")
+
+
+def _print_stats(report: dict[str, Any]) -> None:
+    out = Console(highlight=False)
+    table = Table("device / track", "files", "MB", "from", "to")
+    for name, track in report["tracks"].items():
+        megabytes = f"{track['size_bytes'] / 1e6:,.0f}"
+        table.add_row(escape(name), str(track["segments"]), megabytes, str(track["from"]), str(track["to"]))
+    out.print(table)
+    out.print(f"{report['segments']} files, {report['size_bytes'] / 1e9:,.2f} GB")
+
+
+def _print_verdict(report: dict[str, Any]) -> None:
+    out = Console(highlight=False)
+    out.print("[green]INTACT[/green]" if report["ok"] else "[red]CHANGED[/red]")
+    for sentence in report["found"]:
+        out.print(f"  {escape(sentence)}", soft_wrap=True)
+    for name in ("recorder", "exported", "by", "comment", "files", "gaps", "key"):
+        if report.get(name):
+            out.print(f"{name}: {escape(str(report[name]))}", soft_wrap=True)
+
+
+def _print_export(report: dict[str, Any]) -> None:
+    out = Console(highlight=False)
+    for file in report["files"]:
+        out.print(f"{escape(file['name'])}  {file['size_bytes'] / 1e6:,.1f} MB", soft_wrap=True)
+    for gap in report["gaps"]:
+        out.print(f"gap: {gap['device']} {gap['from']} - {gap['to']}: {escape(gap['reason'])}", soft_wrap=True)
+    for note in report["notes"]:
+        out.print(escape(note), soft_wrap=True)
