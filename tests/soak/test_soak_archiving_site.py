@@ -59,4 +59,4 @@ async def test_footage_moves_to_the_archive_and_plays_across_the_border(
             await viewer.until(lambda: bool(viewer.units) and viewer.units[-1].utc_us > border, 60)
             times = [unit.utc_us for unit in viewer.units]
             assert times == sorted(set(times))
-            assert max(b - a for a, b in pairwise(times)) < US_PER_S
+            assert max(b - a for a, b in pairwise(times)) < 1.5 * US_PER_S  # at this speed keyframes only
