@@ -10,7 +10,6 @@ Times are UTC microseconds. A row whose `to_us` is `OPEN` lasts as long as its l
 
 import os
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from common.foundation.errors import StorageError
 from common.foundation.ids import DeviceId
 from common.media.access_unit import TrackName
 from server.recording.ledger.reasons import ASSIGNED
+from server.recording.sqlite_threads import ThreadConnections, transaction
 
 LEDGER = "ledger.sqlite3"
 VERSION = 1
@@ -115,9 +115,7 @@ class LedgerFile:
     def __init__(self, data: Path, *, writable: bool) -> None:
         self.path = data / LEDGER
         self._writable = writable
-        self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
-        self._lock = threading.Lock()
+        self._connections = ThreadConnections(self._connect)
 
     @property
     def exists(self) -> bool:
@@ -125,11 +123,7 @@ class LedgerFile:
         return self.path.exists()
 
     def close(self) -> None:
-        with self._lock:
-            for connection in self._connections:
-                connection.close()
-            self._connections.clear()
-            self._local = threading.local()
+        self._connections.close()
 
     def begin(self, now_us: int) -> None:
         """Make the file on first use, and some free space inside. A damaged one is moved aside and begun again."""
@@ -238,37 +232,24 @@ class LedgerFile:
             return [DeviceId(row[0]) for row in connection.execute("SELECT DISTINCT device FROM entries")]
 
     def _connect(self) -> sqlite3.Connection:
-        known: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if known is not None:
-            return known
         if self._writable:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA synchronous=FULL" if self._writable else "PRAGMA query_only=1")
         connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
-        self._local.connection = connection
-        with self._lock:
-            self._connections.append(connection)
         return connection
 
     @contextmanager
     def _sqlite(self) -> Iterator[sqlite3.Connection]:
         try:
-            yield self._connect()
+            yield self._connections.of_this_thread()
         except (sqlite3.Error, OSError) as error:
             raise StorageError(f"the ledger cannot be used: {error}", path=str(self.path)) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._sqlite() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+        with self._sqlite() as connection, transaction(connection):
+            yield connection
 
 
 _COLUMNS = ("life", "device", "track", "reason", "detail", "from_us", "to_us")

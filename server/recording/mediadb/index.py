@@ -7,7 +7,6 @@ import fcntl
 import logging
 import os
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from server.recording.mediadb import runs
 from server.recording.mediadb.contract import TrackKey
 from server.recording.mediadb.fragments import pack_table, unpack_table
 from server.recording.mediadb.layout import INDEX
+from server.recording.sqlite_threads import ThreadConnections, transaction
 
 log = logging.getLogger(__name__)
 
@@ -106,9 +106,7 @@ class SegmentIndex:
     def __init__(self, root: Path, *, writable: bool) -> None:
         self.path = root / INDEX
         self._writable = writable
-        self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
-        self._lock = threading.Lock()
+        self._connections = ThreadConnections(self._connect)
         self._seen = False
 
     @property
@@ -121,16 +119,9 @@ class SegmentIndex:
 
     def close(self) -> None:
         """Close the connections of all threads."""
-        with self._lock:
-            for connection in self._connections:
-                connection.close()
-            self._connections.clear()
-            self._local = threading.local()
+        self._connections.close()
 
     def _connect(self) -> sqlite3.Connection:
-        known: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if known is not None:
-            return known
         connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
         try:
             if self._writable:
@@ -143,9 +134,6 @@ class SegmentIndex:
         except BaseException:
             connection.close()
             raise
-        self._local.connection = connection
-        with self._lock:
-            self._connections.append(connection)
         return connection
 
     def _make(self, connection: sqlite3.Connection) -> None:
@@ -171,20 +159,14 @@ class SegmentIndex:
     @contextmanager
     def _sqlite(self) -> Iterator[sqlite3.Connection]:
         try:
-            yield self._connect()
+            yield self._connections.of_this_thread()
         except sqlite3.Error as error:
             raise StorageError(f"the index cannot be used: {error}", path=str(self.path)) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._sqlite() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
+        with self._sqlite() as connection, transaction(connection):
+            yield connection
 
     def check(self) -> list[str]:
         """Return what SQLite finds wrong with the index; empty when it is sound."""
