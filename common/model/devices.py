@@ -53,7 +53,7 @@ class _Device(Item):
     recording_enabled: Annotated[bool, Shown("Recording", "Record")] = True
     recording_storage: Annotated[ItemPath | None, Shown("Storage", "Record")] = None
     prebuffer_enabled: Annotated[bool, Shown("Pre-buffer", "Record")] = True
-    prebuffer_in_memory: Annotated[bool, Shown("Pre-buffer in memory", "Record")] = True
+    prebuffer_in_memory: Annotated[bool, Shown("Pre-buffer in memory", "Record", read_only=True)] = True
     prebuffer_seconds: Annotated[Seconds, Shown("Pre-buffer length", "Record", unit="s")] = 3
 
 

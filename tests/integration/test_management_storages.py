@@ -33,6 +33,9 @@ def test_storages_are_made_used_changed_and_removed(server):
     made = ask("POST", below, {"name": "Fast", "diskPath": "/srv/fast", "retainMinutes": 60}, 201)["result"]
     ask("POST", below, {"name": "Again", "diskPath": "/srv/fast/"}, 400)
     ask("POST", below, {"name": "Again", "diskPath": "/srv/x", "retainMinutes": 365_000 * 1440 + 1}, 400)
+    for promised in ({"encryptionMethod": "Strong"}, {"signing": True}):  # what no recorder does yet
+        ask("POST", below, {"name": "Safe", "diskPath": "/srv/safe", **promised}, 400)
+        ask("PATCH", f"storages/{made['id']}", promised, 400)
     archives = f"storages/{made['id']}/archiveStorages"
     ask("POST", archives, {"name": "Old", "diskPath": "s3://bucket/old", "retainMinutes": 59}, 400)
     archive = ask("POST", archives, {"name": "Old", "diskPath": "s3://bucket/old", "retainMinutes": 120}, 201)["result"]

@@ -40,6 +40,7 @@ def check_storages(session: Session, items: Items, changed: Stored[Any]) -> None
     """Raise InvalidProperties when what was just stored does not fit its neighbours."""
     item = changed.item
     if isinstance(item, Storage):
+        _check_protection(item)
         _check_chain(session, items, changed)
         if item.spill_storage is not None:
             _check_neighbour(
@@ -119,6 +120,17 @@ def _archive(stored: Stored[ArchiveStorage]) -> RecordedArchive:
 def _in_order(archives: list[Stored[ArchiveStorage]]) -> list[Stored[ArchiveStorage]]:
     """Recordings move from archive to archive as they were added."""
     return sorted(archives, key=lambda one: one.created_us)
+
+
+def _check_protection(item: Storage) -> None:
+    """Refuse what recorders do not do: nobody shall believe that recordings are protected when they are not."""
+    wrong = {}
+    if item.encryption_method != "None":
+        wrong["encryptionMethod"] = "This version cannot encrypt recordings: it must be None."
+    if item.signing:
+        wrong["signing"] = "This version cannot sign recordings: it must be off."
+    if wrong:
+        raise InvalidProperties(wrong)
 
 
 def _check_chain(session: Session, items: Items, storage: Stored[Storage]) -> None:
