@@ -15,18 +15,6 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Protection(_Frozen):
-    """How a storage keeps strangers from reading recordings, and shows that nobody changed them.
-
-    `Light` encrypts keyframes only, `Strong` every sample. `secret` is the storage's password, from which the key that
-    wraps the keys of the segments is derived.
-    """
-
-    encryption: Literal["None", "Light", "Strong"] = "None"
-    secret: str = ""
-    signing: bool = False
-
-
 class RecordedArchive(_Frozen):
     """A stage behind the recording database. What is older than the stage before keeps moves here, oldest first.
 
@@ -44,7 +32,6 @@ class RecordedArchive(_Frozen):
     every_minutes: int = 60
     groom: Literal["none", "keyframes", "fps"] = "none"
     groom_fps: float = 0.0
-    protection: Protection = Protection()
 
 
 class RecordedStorage(_Frozen):
@@ -55,7 +42,6 @@ class RecordedStorage(_Frozen):
     path: str = ""  # empty: the recorder's own folder for recordings
     retain_minutes: int = 10_080
     max_size_mb: int = 0  # 0: no limit
-    protection: Protection = Protection()
     archives: tuple[RecordedArchive, ...] = ()
     spill_to: str = ""  # id of the storage that takes over when this one fails or is too slow; empty: none
 
@@ -68,7 +54,6 @@ class RecordedDevice(_Frozen):
     enabled: bool = True
     recording_enabled: bool = True
     prebuffer_seconds: int = 3
-    prebuffer_on_disk: bool = False
     storage: str = ""  # id of a RecordedStorage; empty: the default one
     record_secondary: bool = False  # also record the second stream, as track `secondary`
 

@@ -1,16 +1,10 @@
-"""`python -m server.recording.mediadb.tools check|reindex|stats ROOT [--json]`: looking after a media database."""
+"""Looking after a media database: what `vedette-server media` does, as plain dictionaries."""
 
-import argparse
-import json
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
-from common.foundation.catalog import explain
 from common.foundation.clock import iso_utc
-from common.foundation.errors import StorageError
 from common.media.mp4.boxes import Mp4Damaged
 from server.recording.mediadb.index import OPEN, SegmentIndex
 from server.recording.mediadb.layout import segment_path, segments_on_disk, storage_id
@@ -82,35 +76,3 @@ def stats(root: Path) -> dict[str, object]:
         entry["to"] = iso_utc(row.end)
         total += row.size_bytes
     return {"storage": storage_id(root), "size_bytes": total, "segments": len(rows), "tracks": tracks, "ok": True}
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a tool; 0 when all is well, 1 when something was found, 2 when it could not be done."""
-    parser = argparse.ArgumentParser(prog="python -m server.recording.mediadb.tools", description=__doc__)
-    parser.add_argument("tool", choices=("check", "reindex", "stats"))
-    parser.add_argument("root", type=Path, help="folder of the recordings")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--thorough", action="store_true", help="reindex: look into every file, also finished ones")
-    given = parser.parse_args(arguments)
-    tools: dict[str, Callable[[Path], dict[str, object]]] = {
-        "check": check,
-        "reindex": partial(rebuild, thorough=given.thorough),
-        "stats": stats,
-    }
-    try:
-        if storage_id(given.root) is None:
-            raise StorageError("there is no media database here", path=str(given.root))
-        report = tools[given.tool](given.root)
-    except StorageError as error:
-        print(json.dumps({"ok": False, "error": explain(error)}) if given.json else explain(error))  # noqa: T201
-        return 2
-    if given.json:
-        print(json.dumps(report))  # noqa: T201 - this is a command
-    else:
-        for name, value in report.items():
-            print(f"{name}: {value if not isinstance(value, dict) else json.dumps(value, indent=2)}")  # noqa: T201
-    return 0 if report["ok"] else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
