@@ -5,6 +5,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What use of a file may raise: the texts of a damaged one, and SQLite's complaints that quote them, are no UTF-8."""
+
 
 class ThreadConnections:
     """Opens a connection for each thread that asks, and closes all of them together."""

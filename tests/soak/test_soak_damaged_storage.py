@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from common.foundation.clock import SystemClock, UtcUs
@@ -188,6 +188,7 @@ def everything(root: Path) -> set[bytes]:
 
 
 @given(damages)
+@example([Damage("index", 0, 996_064, 1)])  # SQLite's complaint quotes bytes that are no UTF-8
 @settings(max_examples=rounds(60, 10_000), deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 def test_repair_keeps_every_good_fragment(inflicted: list[Damage]) -> None:
     _, written = sound_storage()

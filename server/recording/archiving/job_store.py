@@ -9,6 +9,7 @@ from pathlib import Path
 
 from common.foundation.clock import UtcUs
 from common.foundation.errors import StorageError
+from server.recording.sqlite_threads import SQLITE_ERRORS
 
 STORE = "archiving.sqlite3"
 _VERSION = 1
@@ -75,7 +76,7 @@ class JobStore:
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.executescript(_SCHEMA)
             self._connection.execute(f"PRAGMA user_version={_VERSION}")
-        except (sqlite3.Error, OSError) as error:
+        except (*SQLITE_ERRORS, OSError) as error:
             raise StorageError(f"the list of jobs cannot be used: {error}", path=str(path)) from error
 
     def close(self) -> None:
@@ -86,7 +87,7 @@ class JobStore:
         with self._lock:
             try:
                 yield self._connection
-            except sqlite3.Error as error:
+            except SQLITE_ERRORS as error:
                 raise StorageError(f"the list of jobs cannot be used: {error}", path=str(self._path)) from error
 
     def jobs(self) -> list[JobRecord]:

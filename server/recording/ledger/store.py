@@ -21,7 +21,7 @@ from common.foundation.errors import StorageError
 from common.foundation.ids import DeviceId
 from common.media.access_unit import TrackName
 from server.recording.ledger.reasons import ASSIGNED
-from server.recording.sqlite_threads import ThreadConnections, transaction
+from server.recording.sqlite_threads import SQLITE_ERRORS, ThreadConnections, transaction
 
 LEDGER = "ledger.sqlite3"
 VERSION = 1
@@ -131,8 +131,9 @@ class LedgerFile:
             with self._sqlite() as connection:
                 sound = connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
         except StorageError as error:
-            sound = not isinstance(error.__cause__, sqlite3.DatabaseError) or isinstance(
-                error.__cause__, sqlite3.OperationalError
+            cause = error.__cause__
+            sound = isinstance(cause, sqlite3.OperationalError) or not isinstance(
+                cause, sqlite3.DatabaseError | UnicodeDecodeError
             )
             if sound:
                 raise
@@ -243,7 +244,7 @@ class LedgerFile:
     def _sqlite(self) -> Iterator[sqlite3.Connection]:
         try:
             yield self._connections.of_this_thread()
-        except (sqlite3.Error, OSError) as error:
+        except (*SQLITE_ERRORS, OSError) as error:
             raise StorageError(f"the ledger cannot be used: {error}", path=str(self.path)) from error
 
     @contextmanager

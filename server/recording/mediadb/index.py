@@ -20,7 +20,7 @@ from server.recording.mediadb import runs
 from server.recording.mediadb.contract import TrackKey
 from server.recording.mediadb.fragments import pack_table, unpack_table
 from server.recording.mediadb.layout import INDEX
-from server.recording.sqlite_threads import ThreadConnections, transaction
+from server.recording.sqlite_threads import SQLITE_ERRORS, ThreadConnections, transaction
 
 log = logging.getLogger(__name__)
 
@@ -160,7 +160,7 @@ class SegmentIndex:
     def _sqlite(self) -> Iterator[sqlite3.Connection]:
         try:
             yield self._connections.of_this_thread()
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             raise StorageError(f"the index cannot be used: {error}", path=str(self.path)) from error
 
     @contextmanager
