@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from common.foundation.clock import SystemClock
-from server.recording.exporting.signing import signing_key
 from server.recording.mediadb.writer import MediaDatabaseWriter
+from server.recording.proof.signing import signing_key
 from server.runtime.cli import app
 from tests.support.recorded_films import CAMERA, SETTINGS, VIDEO_KEY, record, stamped
 
