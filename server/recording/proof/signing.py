@@ -14,12 +14,13 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from common.foundation.errors import StorageError
+from common.foundation.errors import SettingsError, StorageError
 from common.foundation.places import write_private
 from server.recording.mediadb.seals import Signer
 
 KEY_FILE = "signing-key.pem"
 PUBLIC_KEYS = "signing-keys"
+_FINGERPRINT_BYTES = 16
 
 
 def _folder(data: Path) -> Path:
@@ -88,15 +89,14 @@ def new_signing_key(data: Path) -> Ed25519PrivateKey:
 
 
 def public_keys(data: Path) -> list[bytes]:
-    """All keys the recorder signed with, the present one first; none where it never did. Raises StorageError."""
-    folder = _folder(data)
-    found = [public_bytes(signing_key(data))] if (folder / KEY_FILE).exists() else []
+    """All keys the recorder signed with; none where it never did. Raises StorageError."""
+    folder = _folder(data) / PUBLIC_KEYS
     try:
-        for path in sorted((folder / PUBLIC_KEYS).glob("*.pem")):
-            found.append(read_public(path))
+        return [read_public(path) for path in sorted(folder.iterdir()) if path.suffix == ".pem"]
+    except FileNotFoundError:
+        return []
     except OSError as error:
-        raise StorageError(f"its public keys cannot be read: {error}", path=str(folder)) from error
-    return list(dict.fromkeys(found))
+        raise StorageError(f"its public keys cannot be read: {error.strerror}", path=str(folder)) from error
 
 
 def read_public(path: Path) -> bytes:
@@ -123,5 +123,23 @@ def public_bytes(key: Ed25519PrivateKey) -> bytes:
 
 def fingerprint(public: bytes) -> str:
     """How people compare keys: SHA-256 of the public key, 32 hexadecimal digits in groups of four."""
-    digits = hashlib.sha256(public).hexdigest()[:32]
-    return "-".join(digits[at : at + 4] for at in range(0, 32, 4))
+    return grouped(hashlib.sha256(public).hexdigest()[:32])
+
+
+def grouped(digits: str) -> str:
+    """A fingerprint as it is shown."""
+    return "-".join(digits[at : at + 4] for at in range(0, len(digits), 4))
+
+
+def fingerprint_named(text: str) -> str:
+    """The fingerprint of a key that somebody names: by fingerprint, by its 32 bytes in hexadecimal, or by a PEM file
+    with the public key. Raises StorageError, SettingsError."""
+    digits = text.replace("-", "").lower()
+    if digits and all(digit in "0123456789abcdef" for digit in digits):
+        if len(digits) == 2 * _FINGERPRINT_BYTES:
+            return grouped(digits)
+        if len(digits) == 64:
+            return fingerprint(bytes.fromhex(digits))
+    if Path(text).is_file():
+        return fingerprint(read_public(Path(text)))
+    raise SettingsError(f"'{text}' is no fingerprint of a key, no public key, and no file with one")
