@@ -276,7 +276,7 @@ class _WriterThread:
         if before is not None:
             return Sealing(self._storage.signer, before.chain_end)
         if key not in self._chains:
-            self._chains[key] = newest_chain(self._storage.root, self._storage.index, key)
+            self._chains[key] = newest_chain(self._storage.root, key)
         return Sealing(self._storage.signer, self._chains[key])
 
     def _sealed(self, file: SegmentFile, followed_at: UtcUs | None) -> SealedSegment | None:

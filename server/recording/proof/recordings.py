@@ -49,7 +49,7 @@ class Wanted:
     trust: Trust = field(default_factory=Trust)
 
     def meets(self, start_us: int, end_us: int) -> bool:
-        return start_us < self.end_us and end_us >= self.start_us
+        return start_us < self.end_us and (end_us > self.start_us or start_us >= self.start_us)
 
 
 def verify_recordings(

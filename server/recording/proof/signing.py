@@ -8,6 +8,7 @@ Recordings outlive keys: what was signed with an old one is checked with its pub
 
 import hashlib
 import os
+import threading
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -21,6 +22,7 @@ from server.recording.mediadb.seals import Signer
 KEY_FILE = "signing-key.pem"
 PUBLIC_KEYS = "signing-keys"
 _FINGERPRINT_BYTES = 16
+_one_at_a_time = threading.Lock()
 
 
 def _folder(data: Path) -> Path:
@@ -33,6 +35,11 @@ def signing_key(data: Path) -> Ed25519PrivateKey:
     A key that is damaged is not replaced in silence: what was signed with the old one must stay attributable. Several
     processes may ask at once, and get the same key.
     """
+    with _one_at_a_time:
+        return _signing_key(data)
+
+
+def _signing_key(data: Path) -> Ed25519PrivateKey:
     path = _folder(data) / KEY_FILE
     try:
         try:
