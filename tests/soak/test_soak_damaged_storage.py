@@ -194,6 +194,7 @@ def damaged_files(report: dict[str, object]) -> set[str]:
 
 @given(damages)
 @example([Damage("flip", 3, 262_825, 1)])  # the end of the file names a keyframe that its fragment denies
+@example([Damage("index", 0, 491_640, 1)])  # what SQLite's own check does not find
 @example([Damage("index", 0, 996_064, 1)])  # SQLite's complaint quotes bytes that are no UTF-8
 @settings(max_examples=rounds(60, 10_000), deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 def test_repair_keeps_every_good_fragment(inflicted: list[Damage]) -> None:
