@@ -73,7 +73,9 @@ class _Verification:
         self._judge(self._own())
         if self._foreign:
             self.report.chain_start = None
-        if trailer is None and not place.in_use:
+        start = self.report.chain_start
+        known_so = place.in_use or (place.end_us and not place.fragments) or (start is not None and start.groomed_from)
+        if trailer is None and not known_so:
             self.report.notes.append("its writer did not finish it: it was stopped, or the end was cut off")
 
     # reading
