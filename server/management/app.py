@@ -17,7 +17,7 @@ from common.model.users import ADMINISTRATORS_ROLE_ID
 from common.net.certificates import fingerprint
 from common.net.discovery import announced
 from server.management.api.application import application
-from server.management.api.callers import may_read, principal_of
+from server.management.api.callers import may_know, principal_of
 from server.management.api.failures import task_failure
 from server.management.api.tasks import LongTasks
 from server.management.channel.journal import Journal
@@ -28,9 +28,11 @@ from server.management.configuration.recorder_feed import RecorderFeed
 from server.management.database.sealing import Seal
 from server.management.database.store import Database
 from server.management.identity.accounts import Accounts
+from server.management.identity.authority import Authority
 from server.management.identity.first_start import FirstAdministrator, prepare_site
 from server.management.identity.lockout import Lockout
 from server.management.identity.passwords import Passwords
+from server.management.identity.permissions import RolePermissions
 from server.management.identity.revocations import revoked_tokens
 from server.management.identity.sessions import Sessions
 from server.management.identity.signing import SigningKeys
@@ -100,7 +102,7 @@ async def management_server(
             switchboard = Switchboard(
                 journal,
                 partial(principal_of, services),
-                lambda who, notice: may_read(who, notice.resource),
+                partial(may_know, services),
                 lambda: clock.now_us() / 1e6,
             )
             server = HttpsServer(application(services, switchboard), certificates)
@@ -160,10 +162,13 @@ def _services(
     items = Items(seal, clock)
     passwords = Passwords(settings.password_min_chars)
     accounts = Accounts(items, passwords)
+    role_permissions = RolePermissions(items)
+    authority = Authority(role_permissions)
     lockout = Lockout(settings.lockout_after, settings.lockout_first_s, settings.lockout_most_s, clock.monotonic_s)
     with database.write() as session:
         name = settings.site_name or socket.gethostname()
         site_id, issuer = prepare_site(session, items, name, f"https://{certificates.hosts[0]}/idp")
+        role_permissions.prepare(session)
         keys = SigningKeys(session, seal, now_s())
         enrolment = Enrolment(
             items,
@@ -195,9 +200,11 @@ def _services(
             now_s=now_s,
         ),
         first_administrator=FirstAdministrator(accounts, passwords, lockout, site_id),
+        role_permissions=role_permissions,
+        authority=authority,
         enrolment=enrolment,
         statuses=RecorderStatuses(clock.monotonic_s),
-        feed=RecorderFeed(items, keys),
+        feed=RecorderFeed(items, keys, role_permissions, authority),
         changes=loop.changes,
         tasks=LongTasks(loop.group, task_failure),
         site_id=site_id,

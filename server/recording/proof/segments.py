@@ -74,7 +74,7 @@ class _Verification:
         if self._foreign:
             self.report.chain_start = None
         start = self.report.chain_start
-        known_so = place.in_use or (place.end_us and not place.fragments) or (start is not None and start.groomed_from)
+        known_so = place.in_use or place.fragments or (start is not None and start.groomed_from)
         if trailer is None and not known_so:
             self.report.notes.append("its writer did not finish it: it was stopped, or the end was cut off")
 
