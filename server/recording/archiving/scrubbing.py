@@ -17,8 +17,9 @@ from server.recording.archiving.remote_files import RemoteFiles
 from server.recording.archiving.stage import Stage
 from server.recording.archiving.tables import decode_table_file, table_name
 from server.recording.mediadb.index import SEALED, SegmentRow
+from server.recording.proof.contents import Place
 from server.recording.proof.findings import Trust
-from server.recording.proof.segments import Place, verify_segment
+from server.recording.proof.segments import verify_segment
 
 log = logging.getLogger(__name__)
 

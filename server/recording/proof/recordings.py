@@ -23,9 +23,10 @@ from server.recording.mediadb.fragments import unpack_table
 from server.recording.mediadb.index import SEALED, SegmentIndex, SegmentRow
 from server.recording.mediadb.layout import MARKER, segment_path
 from server.recording.mediadb.locks import LockBook, Protected
+from server.recording.proof.contents import Place
 from server.recording.proof.findings import Finding, Kind, SegmentReport, Trust
 from server.recording.proof.links import TrackLinks
-from server.recording.proof.segments import Place, verify_segment
+from server.recording.proof.segments import verify_segment
 from server.recording.proof.signing import fingerprint
 
 Progress = Callable[[int, int], None]
