@@ -11,6 +11,9 @@ from server.management.services import Services
 audit = logging.getLogger("server.management.audit")
 
 
+_FOR_ADMINISTRATORS = frozenset({"basicUsers", "roles", "claims", "directories", "loginProviders", "registeredClaims"})
+
+
 async def caller(services: Services, request: Request) -> Principal:
     """Return who sends a request; raise NotSignedIn."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -25,8 +28,8 @@ def _principal(services: Services, token: str) -> Principal:
 
 
 def need_reader(principal: Principal, resource: str) -> None:
-    """Operators and administrators read; users and roles are for administrators."""
-    allowed = {ADMINISTRATORS} if resource in ("basicUsers", "roles") else {ADMINISTRATORS, OPERATORS}
+    """Operators and administrators read; who may sign in is for administrators."""
+    allowed = {ADMINISTRATORS} if resource in _FOR_ADMINISTRATORS else {ADMINISTRATORS, OPERATORS}
     if not allowed & principal.roles:
         _refuse(principal, f"read {resource}")
 

@@ -26,8 +26,7 @@ async def created(services: Services, model: type[Item], body: dict[str, Any], p
         raise WrongMethod(f"{model.kind.plural} cannot be created here.")
     given = {name: value for name, value in body.items() if name not in NOT_STORED}
     user = user_from(given)
-    password = services.accounts.check_password(given.get("password"), user.name)
-    password_hash = await services.password_pool.run(services.passwords.hash, password)
+    password_hash = await services.sign_in.new_hash(given.get("password"), user.name, ())
     return await services.database_pool.run(_create_user, services, user, password_hash)
 
 
@@ -37,9 +36,9 @@ async def changed(
     """Change an item and return it as shown; raise NoSuchItem, VersionConflict, InvalidProperties."""
     if model is not BasicUser or "password" not in body:
         return await services.database_pool.run(_change, services, model, identifier, body, version)
-    password = services.accounts.check_password(body["password"], str(body.get("name", "")))
+    name, used = await services.database_pool.run(services.sign_in.used_passwords_of, identifier)
     rest = {name: value for name, value in body.items() if name != "password"}
-    password_hash = await services.password_pool.run(services.passwords.hash, password)
+    password_hash = await services.sign_in.new_hash(body["password"], str(body.get("name", name)), used)
     return await services.database_pool.run(
         _change, services, model, identifier, rest, version, password_hash=password_hash
     )
@@ -52,6 +51,7 @@ def deleted(services: Services, model: type[Item], identifier: str, version: int
         check_unused(session, services.items, model, identifier)
         if model is BasicUser:
             services.accounts.delete(session, identifier)
+            services.second_factors.remove(session, identifier.lower())
             return
         if model is RecordingServer:
             revoke_user(session, identifier)

@@ -106,7 +106,7 @@ def _definition(each: Property) -> dict[str, Any]:
         kind = next(part for part in get_args(kind) if part is not NoneType)
     found: dict[str, Any] = {
         "canSet": not each.shown.read_only,
-        "valueType": _VALUE_TYPES.get(kind, "enum" if get_origin(kind) is Literal else "path"),
+        "valueType": _VALUE_TYPES.get(kind) or _ORIGIN_TYPES.get(get_origin(kind), "path"),
         "displayName": each.shown.label,
     }
     if get_origin(kind) is Literal:
@@ -118,6 +118,7 @@ def _definition(each: Property) -> dict[str, Any]:
     return found
 
 
+_ORIGIN_TYPES: Mapping[object, str] = {Literal: "enum", tuple: "array"}
 _VALUE_TYPES: Mapping[object, str] = {str: "string", int: "int", float: "double", bool: "bool"}
 
 
