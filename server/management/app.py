@@ -33,6 +33,7 @@ from server.management.identity.first_start import FirstAdministrator, prepare_s
 from server.management.identity.lockout import Lockout
 from server.management.identity.password_policy import PasswordPolicy
 from server.management.identity.passwords import Passwords
+from server.management.identity.pending import PendingSignIns
 from server.management.identity.second_factor import SecondFactors
 from server.management.identity.sessions import Sessions
 from server.management.identity.sign_in import SignIn
@@ -232,13 +233,16 @@ def _services(
         ),
         codes=AuthorizationCodes(now_s),
         vms_tokens=VmsTokens(subjects, now_s),
+        pending=PendingSignIns(clock.monotonic_s),
         first_administrator=FirstAdministrator(accounts, passwords, lockout, site_id),
         enrolment=enrolment,
         statuses=RecorderStatuses(clock.monotonic_s),
         feed=RecorderFeed(items, keys),
         changes=loop.changes,
         tasks=LongTasks(loop.group, task_failure),
+        redirect_uris=tuple(settings.redirect_uris),
         site_id=site_id,
+        site_name=name,
         issuer=issuer,
         ca_pem=certificates.authority.certificate_pem.decode(),
         own_addresses=own_addresses(),

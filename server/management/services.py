@@ -16,6 +16,7 @@ from server.management.identity.external_users import ExternalUsers
 from server.management.identity.first_start import FirstAdministrator
 from server.management.identity.lockout import Lockout
 from server.management.identity.passwords import Passwords
+from server.management.identity.pending import PendingSignIns
 from server.management.identity.second_factor import SecondFactors
 from server.management.identity.sessions import Sessions
 from server.management.identity.sign_in import SignIn
@@ -47,13 +48,16 @@ class Services:
     sign_in: SignIn
     codes: AuthorizationCodes
     vms_tokens: VmsTokens
+    pending: PendingSignIns
     first_administrator: FirstAdministrator
     enrolment: Enrolment
     statuses: RecorderStatuses
     feed: RecorderFeed
     changes: ConfigurationChanges
     tasks: LongTasks
+    redirect_uris: tuple[str, ...]
     site_id: str
+    site_name: str
     issuer: str
     ca_pem: str
     own_addresses: frozenset[str]

@@ -4,9 +4,10 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from server.management.api import idp, internal, rest, well_known
+from server.management.api import authorize, idp, internal, rest, well_known
 from server.management.api.answers import HANDLERS
 from server.management.api.plain_paths import PlainPaths
+from server.management.api.security_headers import SecurityHeaders
 from server.management.services import Services
 
 
@@ -22,8 +23,10 @@ def application(services: Services) -> FastAPI:
         redirect_slashes=False,
     )
     app.add_middleware(PlainPaths)
+    app.add_middleware(SecurityHeaders)
     for prefix in idp.PREFIXES:
         app.include_router(idp.router(services), prefix=prefix)
+        app.include_router(authorize.router(services), prefix=prefix)
     app.include_router(well_known.router(services))
     app.include_router(internal.router(services))
     app.include_router(rest.router(services))

@@ -14,7 +14,7 @@ _FIELDS = frozenset(
     | {"code", "code_verifier", "redirect_uri", "token_type_hint", "otp", "new_password"}
     | {"second_username", "second_password", "second_otp"}
 )
-_PAGE_FIELDS = frozenset({"attempt", "repeat_password", "action", "provider"})
+_PAGE_FIELDS = frozenset({"attempt", "repeat_password", "form_token"})
 
 
 async def read_form(request: Request, most_bytes: int = MOST_FORM_BYTES) -> dict[str, str]:

@@ -13,7 +13,13 @@ from server.management.identity.directories import Directories, DirectoryUser, K
 from server.management.identity.external_users import ExternalUsers
 from server.management.identity.lockout import Lockout, address_key
 from server.management.identity.passwords import Passwords
-from server.management.identity.refusals import DirectoryUnavailable, GrantRefused, locked_out, wrong_credentials
+from server.management.identity.refusals import (
+    WRONG_CODE,
+    DirectoryUnavailable,
+    GrantRefused,
+    locked_out,
+    wrong_credentials,
+)
 
 audit = logging.getLogger("server.management.audit")
 
@@ -99,7 +105,7 @@ class FirstFactor:
         """Count a wrong second factor; return the refusal."""
         _, directory = await self._database_pool.run(self._find, name)
         self.failed(lock_key(name, directory), name, address)
-        return GrantRefused("invalid_grant", "invalid_second_factor", "SecondFactorInvalid")
+        return GrantRefused("invalid_grant", WRONG_CODE, "SecondFactorInvalid")
 
     async def succeeded(self, name: str) -> None:
         """Forget the failures of a user that is signed in now."""

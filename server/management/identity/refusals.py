@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from common.foundation.errors import VmsError
 
+WRONG_CODE = "invalid_second_factor"
+
 
 class GrantRefused(VmsError):
     """No tokens: `error` as RFC 6749, 5.2, `description` and `code` as existing clients expect.

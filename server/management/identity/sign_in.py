@@ -172,9 +172,12 @@ class SignIn:
         if not typed.code:
             if is_set_up:
                 raise needs_second_factor(whose)
-            raise await self._database_pool.run(self._set_up_needed, user)
+            raise await self._database_pool.run(self._set_up_needed, user, "second_factor_must_be_set_up")
         if not await self._database_pool.run(self._code_is_right, user.user_id, typed.code):
-            raise await self._first.failed_code(typed.name or user.name, typed.address)
+            wrong = await self._first.failed_code(typed.name or user.name, typed.address)
+            if is_set_up:
+                raise wrong
+            raise await self._database_pool.run(self._set_up_needed, user, wrong.description)
 
     def _state(self, user_id: str) -> _State:
         with self._database.read() as session:
@@ -192,11 +195,11 @@ class SignIn:
                 used_passwords=self._accounts.used_passwords(session, user_id),
             )
 
-    def _set_up_needed(self, user: Recognised) -> GrantRefused:
+    def _set_up_needed(self, user: Recognised, why: str) -> GrantRefused:
         with self._database.write() as session:
             secret = self._factors.begin(session, user.user_id)
         more = {"secret": as_text(secret), "otpauth_uri": enrolment_uri(secret, user.name, self._site_name)}
-        return GrantRefused("invalid_grant", "second_factor_must_be_set_up", "SecondFactorSetup", more)
+        return GrantRefused("invalid_grant", why, "SecondFactorSetup", more)
 
     def _code_is_right(self, user_id: str, code: str) -> bool:
         with self._database.read() as session:
