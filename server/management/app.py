@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from argon2 import PasswordHasher
@@ -13,12 +14,16 @@ from argon2 import PasswordHasher
 from common.foundation.clock import Clock
 from common.foundation.errors import SettingsError, VmsError
 from common.foundation.pools import BoundedPool
+from common.model.servers import RecordingServer
 from common.model.users import ADMINISTRATORS_ROLE_ID
 from common.net.certificates import fingerprint
 from common.net.discovery import announced
 from server.management.api.application import application
+from server.management.api.callers import may_read, principal_of
 from server.management.api.failures import task_failure
 from server.management.api.tasks import LongTasks
+from server.management.channel.journal import Journal
+from server.management.channel.switchboard import Switchboard
 from server.management.configuration.changes import ConfigurationChanges
 from server.management.configuration.items import Items
 from server.management.configuration.recorder_feed import RecorderFeed
@@ -34,6 +39,7 @@ from server.management.identity.lockout import Lockout
 from server.management.identity.password_policy import PasswordPolicy
 from server.management.identity.passwords import Passwords
 from server.management.identity.pending import PendingSignIns
+from server.management.identity.revocations import revoked_tokens
 from server.management.identity.second_factor import SecondFactors
 from server.management.identity.sessions import Sessions
 from server.management.identity.sign_in import SignIn
@@ -87,7 +93,9 @@ async def management_server(
             asyncio.TaskGroup() as group,
         ):
             changes = ConfigurationChanges()
+            journal = Journal(clock)
             database.on_change(changes.happened)
+            database.on_change(journal.happened)
             services = await database_pool.run(
                 _services,
                 settings,
@@ -102,11 +110,23 @@ async def management_server(
             code = services.first_administrator.code if needs_setup else None
             port = listening.getsockname()[1]
             https = f"https://{shown_host(settings, certificates.hosts)}:{port}"
-            server = HttpsServer(application(services), certificates)
+            switchboard = Switchboard(
+                journal,
+                partial(principal_of, services),
+                lambda who, notice: may_read(who, notice.resource),
+                lambda: clock.now_us() / 1e6,
+            )
+            server = HttpsServer(application(services, switchboard), certificates)
             serving = group.create_task(server.serve(sockets=[listening]), name="https")
             while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells only by this flag
                 await asyncio.sleep(0.01)
-            helpers = [group.create_task(_renew(server, certificates, clock), name="certificate")]
+            helpers = [
+                group.create_task(_renew(server, certificates, clock), name="certificate"),
+                group.create_task(switchboard.watch_tokens(partial(_revoked, services)), name="revoked tokens"),
+                group.create_task(
+                    switchboard.watch_states(RecordingServer.kind.plural, services.statuses.online), name="states"
+                ),
+            ]
             if settings.announce:
                 helpers.append(group.create_task(_announce(services, settings, port), name="announce"))
             log.info("management server answers", extra={"https": https, "needs_setup": needs_setup})
@@ -269,6 +289,16 @@ def _first_user(services: Services, password_file: Path) -> None:
 def _needs_setup(services: Services) -> bool:
     with services.database.read() as session:
         return not services.accounts.members(session, ADMINISTRATORS_ROLE_ID)
+
+
+async def _revoked(services: Services) -> frozenset[str]:
+    """Return the ids of tokens that were taken back."""
+
+    def read() -> frozenset[str]:
+        with services.database.read() as session:
+            return frozenset(revoked_tokens(session, services.clock.now_us() / 1e6))
+
+    return await services.database_pool.run(read)
 
 
 async def _renew(server: HttpsServer, certificates: SiteCertificates, clock: Clock) -> None:

@@ -4,14 +4,16 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from common.api import service_channel
 from server.management.api import authorize, idp, internal, rest, well_known
 from server.management.api.answers import HANDLERS
 from server.management.api.plain_paths import PlainPaths
 from server.management.api.security_headers import SecurityHeaders
+from server.management.channel.switchboard import Switchboard
 from server.management.services import Services
 
 
-def application(services: Services) -> FastAPI:
+def application(services: Services, switchboard: Switchboard) -> FastAPI:
     """Return the ASGI application."""
     handlers: dict[Any, Any] = dict(HANDLERS)
     app = FastAPI(
@@ -30,4 +32,5 @@ def application(services: Services) -> FastAPI:
     app.include_router(well_known.router(services))
     app.include_router(internal.router(services))
     app.include_router(rest.router(services))
+    app.add_api_websocket_route(service_channel.PATH, switchboard.serve)
     return app

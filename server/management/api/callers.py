@@ -19,7 +19,12 @@ async def caller(services: Services, request: Request) -> Principal:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise NotSignedIn("there is no bearer token")
-    return await services.database_pool.run(_principal, services, token.strip())
+    return await principal_of(services, token.strip())
+
+
+async def principal_of(services: Services, token: str) -> Principal:
+    """Return who a token speaks for, with the roles held now; raise NotSignedIn."""
+    return await services.database_pool.run(_principal, services, token)
 
 
 def _principal(services: Services, token: str) -> Principal:
@@ -29,9 +34,14 @@ def _principal(services: Services, token: str) -> Principal:
 
 def need_reader(principal: Principal, resource: str) -> None:
     """Operators and administrators read; who may sign in is for administrators."""
-    allowed = {ADMINISTRATORS} if resource in _FOR_ADMINISTRATORS else {ADMINISTRATORS, OPERATORS}
-    if not allowed & principal.roles:
+    if not may_read(principal, resource):
         _refuse(principal, f"read {resource}")
+
+
+def may_read(principal: Principal, resource: str) -> bool:
+    """Return whether a user may know of items of a kind."""
+    allowed = {ADMINISTRATORS} if resource in _FOR_ADMINISTRATORS else {ADMINISTRATORS, OPERATORS}
+    return bool(allowed & principal.roles)
 
 
 def need_administrator(principal: Principal, what: str) -> None:

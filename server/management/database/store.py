@@ -1,9 +1,11 @@
 """Opens the configuration database, brings its tables up to date, and hands out transactions."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from alembic import command
 from alembic.config import Config
@@ -28,6 +30,19 @@ class DatabaseUnusable(StorageError):
     retryable = False
 
 
+@dataclass(frozen=True, slots=True)
+class ItemChange:
+    """A configuration item that a transaction changed; what is below a deleted one went with it."""
+
+    change: Literal["created", "changed", "deleted"]
+    resource: str
+    id: str
+    version: int
+
+
+Listener = Callable[[Sequence[ItemChange]], None]
+
+
 class Database:
     """Blocking; to be called from a bounded thread pool. One transaction writes at a time, any number read."""
 
@@ -35,7 +50,7 @@ class Database:
         """Open or create the file. Raises DatabaseUnusable."""
         self._path = path
         self._writing = threading.Lock()
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Listener] = []
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._engine = create_engine(
             f"sqlite:///{path}", connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000}, pool_size=16, max_overflow=16
@@ -53,7 +68,7 @@ class Database:
     def close(self) -> None:
         self._engine.dispose()
 
-    def on_change(self, listener: Callable[[], None]) -> None:
+    def on_change(self, listener: Listener) -> None:
         """Call `listener`, in the writing thread, after each transaction that changed what recorders are told."""
         self._listeners.append(listener)
 
@@ -69,11 +84,11 @@ class Database:
         engine = self._engine.execution_options(vedette_writes=True)
         with self._writing, Session(engine, expire_on_commit=False) as session:
             yield session
-            changed = bool(session.info.get("changed"))
+            changes: Sequence[ItemChange] | None = session.info.get("changes")
             session.commit()
-        if changed:
+        if changes is not None:
             for listener in self._listeners:
-                listener()
+                listener(changes)
 
     def _migrate(self) -> None:
         config = Config()
@@ -99,11 +114,12 @@ def configuration_version(session: Session) -> int:
     return int(get_state(session, "configuration_version") or "0")
 
 
-def configuration_changed(session: Session) -> None:
-    """Say that this transaction changes what recorders must know; they are woken when it is committed."""
-    if not session.info.get("changed"):
-        session.info["changed"] = True
+def configuration_changed(session: Session, *changes: ItemChange) -> None:
+    """Say that this transaction changes what recorders must know; whoever listens is told when it is committed."""
+    if "changes" not in session.info:
+        session.info["changes"] = []
         set_state(session, "configuration_version", str(configuration_version(session) + 1))
+    session.info["changes"] += changes
 
 
 def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
