@@ -193,6 +193,17 @@ def _services(
     subjects = Subjects(items, accounts, external)
     factors = SecondFactors(seal)
     directories = Directories(items, loop.directory_pool, now_s)
+    first_factor = FirstFactor(
+        database=database,
+        database_pool=loop.database_pool,
+        password_pool=loop.password_pool,
+        accounts=accounts,
+        passwords=passwords,
+        directories=directories,
+        external=external,
+        by_name=lockout,
+        by_address=by_address,
+    )
     with database.write() as session:
         name = settings.site_name or socket.gethostname()
         site_id, issuer = prepare_site(session, items, name, f"https://{certificates.hosts[0]}/idp")
@@ -229,21 +240,12 @@ def _services(
         external=external,
         second_factors=factors,
         directories=directories,
+        first_factor=first_factor,
         sign_in=SignIn(
             database=database,
             database_pool=loop.database_pool,
             password_pool=loop.password_pool,
-            first=FirstFactor(
-                database=database,
-                database_pool=loop.database_pool,
-                password_pool=loop.password_pool,
-                accounts=accounts,
-                passwords=passwords,
-                directories=directories,
-                external=external,
-                by_name=lockout,
-                by_address=by_address,
-            ),
+            first=first_factor,
             accounts=accounts,
             passwords=passwords,
             subjects=subjects,

@@ -13,6 +13,7 @@ from server.management.identity.accounts import Accounts
 from server.management.identity.authorization_codes import AuthorizationCodes
 from server.management.identity.directories import Directories
 from server.management.identity.external_users import ExternalUsers
+from server.management.identity.first_factor import FirstFactor
 from server.management.identity.first_start import FirstAdministrator
 from server.management.identity.lockout import Lockout
 from server.management.identity.passwords import Passwords
@@ -45,6 +46,7 @@ class Services:
     external: ExternalUsers
     second_factors: SecondFactors
     directories: Directories
+    first_factor: FirstFactor
     sign_in: SignIn
     codes: AuthorizationCodes
     vms_tokens: VmsTokens

@@ -1,20 +1,15 @@
 """The sign-in page and the authorization code grant with PKCE, against a real server over TLS."""
 
 import secrets
-from urllib.parse import urlencode
 
 import jwt
 import pytest
 
 from common.net.tokens import TokenVerifier
-from server.management.identity.authorization_codes import challenge_of
-from tests.support.browser import Browser
+from tests.support.browser import BACK, Browser, address, redeem
 from tests.support.management_rig import PASSWORD, managing
 
 pytestmark = pytest.mark.integration
-
-BACK = "http://127.0.0.1:51234/back"
-VERIFIER = secrets.token_urlsafe(48)
 
 
 @pytest.fixture(scope="module")
@@ -30,30 +25,10 @@ def browser(server):
         yield opened
 
 
-def address(server, **changes):
-    query = {
-        "response_type": "code",
-        "client_id": "VmsClient",
-        "redirect_uri": BACK,
-        "scope": "openid profile managementserver offline_access",
-        "code_challenge": challenge_of(VERIFIER),
-        "code_challenge_method": "S256",
-        "state": "a b&c",
-        "nonce": "n-1",
-        **changes,
-    }
-    return f"{server.url}/IDP/connect/authorize?{urlencode(query)}"
-
-
 def signed_in(browser, server, **changes):
     browser.open(address(server, **changes))
     browser.submit(username="olga", password=PASSWORD)
     return browser.left_with()
-
-
-def redeem(server, code, **changes):
-    form = {"code": code, "code_verifier": VERIFIER, "redirect_uri": BACK, "client_id": "VmsClient", **changes}
-    return server.grant(grant_type="authorization_code", **form)
 
 
 def test_a_person_signs_in_and_the_program_gets_tokens(server, browser):

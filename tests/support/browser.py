@@ -1,9 +1,38 @@
 """A browser of few words: follows the sign-in page's forms with its cookies, as a person would fill them in."""
 
+import secrets
 from html.parser import HTMLParser
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import requests
+
+from server.management.identity.authorization_codes import challenge_of
+from tests.support.management_rig import Management
+
+BACK = "http://127.0.0.1:51234/back"
+VERIFIER = secrets.token_urlsafe(48)
+
+
+def address(server: Management, **changes: str) -> str:
+    """Return where a program sends its user to sign in."""
+    query = {
+        "response_type": "code",
+        "client_id": "VmsClient",
+        "redirect_uri": BACK,
+        "scope": "openid profile managementserver offline_access",
+        "code_challenge": challenge_of(VERIFIER),
+        "code_challenge_method": "S256",
+        "state": "a b&c",
+        "nonce": "n-1",
+        **changes,
+    }
+    return f"{server.url}/IDP/connect/authorize?{urlencode(query)}"
+
+
+def redeem(server: Management, code: str, **changes: str) -> requests.Response:
+    """Turn a code into tokens."""
+    form = {"code": code, "code_verifier": VERIFIER, "redirect_uri": BACK, "client_id": "VmsClient", **changes}
+    return server.grant(grant_type="authorization_code", **form)
 
 
 class _Form(HTMLParser):

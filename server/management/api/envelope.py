@@ -1,6 +1,6 @@
 """How items look on the wire: declared properties, plus what the API shows beside them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from common.foundation.clock import UtcUs
 from common.model.devices import Camera, Microphone
-from common.model.item import Item, Property
+from common.model.item import UNSET_TIME, Item, Property
 from common.model.kinds import BY_PLURAL, children_of
 from common.model.servers import RecordingServer
 from common.model.users import BasicUser, Role
@@ -27,11 +27,20 @@ def api_time(at: UtcUs) -> str:
 class Envelope:
     """Renders items for one request; `viewer_host` is the name by which the client reached this server."""
 
-    def __init__(self, session: Session, items: Items, statuses: RecorderStatuses, viewer_host: str) -> None:
+    def __init__(
+        self,
+        session: Session,
+        items: Items,
+        statuses: RecorderStatuses,
+        viewer_host: str,
+        lock_end: Callable[[str], UtcUs | None],
+    ) -> None:
+        """`lock_end` says until when a user's name is locked after wrong passwords."""
         self._session = session
         self._items = items
         self._statuses = statuses
         self._viewer_host = viewer_host
+        self._lock_end = lock_end
 
     def item(self, stored: Stored[Item], include: Iterable[str] = ()) -> dict[str, Any]:
         """Return one item, with its children of the kinds named in `include` below it."""
@@ -64,7 +73,9 @@ class Envelope:
         if isinstance(item, Camera | Microphone):
             return {"createdDate": api_time(stored.created_us)}
         if isinstance(item, BasicUser):
-            return {"sid": stored.id}
+            until = self._lock_end(item.name)
+            shown = {"sid": stored.id, "lockoutEnd": UNSET_TIME if until is None else api_time(until)}
+            return shown if until is None else {**shown, "status": "LockedOutBySystem"}
         if isinstance(item, Role):
             return {"builtIn": True}
         return {}

@@ -18,6 +18,7 @@ from server.management.api.answers import UnknownResource, WrongMethod, failed, 
 from server.management.api.callers import caller, need_administrator, need_reader
 from server.management.api.changing import changed, created, deleted
 from server.management.api.envelope import Envelope, definitions, model_of, resources
+from server.management.api.locks import lock_end
 from server.management.api.query import ListQuery, read_query
 from server.management.configuration.items import NOT_STORED, VersionConflict
 from server.management.services import Services
@@ -105,7 +106,7 @@ def _get(services: Services, target: Target, query: ListQuery, viewer_host: str)
 
 
 def _data(services: Services, session: Session, target: Target, query: ListQuery, viewer_host: str) -> dict[str, Any]:
-    envelope = Envelope(session, services.items, services.statuses, viewer_host)
+    envelope = Envelope(session, services.items, services.statuses, viewer_host, lock_end(services))
     if target.identifier:
         stored = services.items.get(session, target.model, target.identifier)
         return {"data": envelope.item(stored, query.include)}

@@ -32,6 +32,8 @@ def taken_apart(name: str) -> DirectoryName:
 
 def belongs_to(name: DirectoryName, directory: Directory) -> bool:
     """Tell whether a name's domain is this directory's."""
+    if not name.user:
+        return False
     wanted = name.qualifier.casefold()
     dns = {each.casefold() for each in directory.dns_domains}
     if name.form == "domain":
