@@ -124,8 +124,7 @@ def keys(
 
     def work() -> dict[str, Any]:
         folder = (data or default_data_dir()).resolve()
-        if not (folder / "recording" / "identity").is_dir():
-            raise StorageError("this is not the data folder of a recorder; name it with --data", path=str(folder))
+        _needs_recorder(folder)
         present = public_bytes(new_signing_key(folder) if new else signing_key(folder))
         known = [
             {"fingerprint": fingerprint(key), "public_key": key.hex(), "present": key == present}
@@ -143,6 +142,8 @@ def _trust(keys: list[str], data: Path | None) -> Any:
 
     if keys:
         return Trust(frozenset(map(fingerprint_named, keys)), must_be_signed=True)
+    if data is not None:
+        _needs_recorder(data)
     try:
         known = public_keys((data or default_data_dir()).resolve())
     except (StorageError, OSError):
@@ -228,6 +229,11 @@ def _needs_storage(root: Path) -> None:
 
     if storage_id(root) is None:
         raise StorageError("there is no media database here", path=str(root))
+
+
+def _needs_recorder(data: Path) -> None:
+    if not (data / "recording" / "identity").is_dir():
+        raise StorageError("this is not the data folder of a recorder; name it with --data", path=str(data))
 
 
 def _instant(option: str, text: str) -> int:

@@ -145,6 +145,8 @@ def test_recordings_and_their_verification(root: Path, tmp_path: Path) -> None:
     code, report = media("verify", root, "--key", "0000-" * 7 + "0000")
     assert {finding["kind"] for finding in report["findings"]} == {"wrong_key", "changed"}
     assert media("verify", root, tmp_path / "nothing")[0] == 2
+    assert media("verify", tmp_path / "nothing")[0] == 2
+    assert media("verify", root, "--data", tmp_path / "nowhere")[0] == 2
     shown = CliRunner().invoke(app, ["media", "verify", str(root)])
     assert shown.exit_code == 1
     assert "CHANGED" in shown.output
