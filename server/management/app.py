@@ -20,6 +20,8 @@ from server.management.api.tasks import LongTasks
 from server.management.configuration.changes import ConfigurationChanges
 from server.management.configuration.items import Items
 from server.management.configuration.recorder_feed import RecorderFeed
+from server.management.database.opening import opened_database
+from server.management.database.outage import DatabasePool
 from server.management.database.sealing import Seal
 from server.management.database.store import Database
 from server.management.identity.accounts import Accounts
@@ -63,13 +65,14 @@ async def management_server(
         certificates = await asyncio.to_thread(
             SiteCertificates, folder, settings.site_name or socket.gethostname(), settings.hosts
         )
-        database = await asyncio.to_thread(Database, folder / "configuration.sqlite3")
+        database = opened_database(settings, folder)
+        await asyncio.to_thread(database.migrate)
     except BaseException:
         listening.close()
         raise
     try:
         async with (
-            BoundedPool("configuration database", settings.database_threads) as database_pool,
+            DatabasePool(settings.database_threads, database.outage) as database_pool,
             BoundedPool("passwords", _PASSWORD_THREADS) as password_pool,
             asyncio.TaskGroup() as group,
         ):
