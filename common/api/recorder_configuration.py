@@ -44,6 +44,7 @@ class RecordedStorage(_Frozen):
     max_size_mb: int = 0  # 0: no limit
     archives: tuple[RecordedArchive, ...] = ()
     spill_to: str = ""  # id of the storage that takes over when this one fails or is too slow; empty: none
+    signing: bool = False  # seals of recordings are signed with the recorder's key, in its archives too
 
 
 class RecordedDevice(_Frozen):
@@ -56,6 +57,7 @@ class RecordedDevice(_Frozen):
     prebuffer_seconds: int = 3
     storage: str = ""  # id of a RecordedStorage; empty: the default one
     record_secondary: bool = False  # also record the second stream, as track `secondary`
+    within: tuple[str, ...] = ()  # ids of what its permissions come from besides itself: hardware, groups
 
 
 class RecordedHardware(_Frozen):
@@ -79,6 +81,17 @@ class RecordedHardware(_Frozen):
         return tuple(device for device in (self.camera, self.microphone, self.metadata) if device is not None)
 
 
+class RecordedGrant(_Frozen):
+    """What a role may and may not do, as in `common.model.permissions`."""
+
+    role: str  # its name in tokens
+    namespace: str
+    item: str  # empty: all items of the namespace
+    allow: int = 0
+    deny: int = 0
+    profile: str = ""  # id of a time profile; empty: always
+
+
 class RecorderConfiguration(_Frozen):
     """All that one recorder records, where, and whose tokens it believes."""
 
@@ -91,3 +104,4 @@ class RecorderConfiguration(_Frozen):
     jwks: str  # JSON Web Key Set (RFC 7517) that access tokens are checked with
     issuer: str
     revoked: tuple[str, ...] = ()  # `jti` of access tokens revoked before they expire
+    grants: tuple[RecordedGrant, ...] | None = None  # None: from before there were permissions

@@ -6,17 +6,22 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from common.foundation.clock import Clock
 from common.foundation.errors import SettingsError, VmsError
 from common.foundation.pools import BoundedPool
+from common.model.servers import RecordingServer
 from common.model.users import ADMINISTRATORS_ROLE_ID
 from common.net.certificates import fingerprint
 from common.net.discovery import announced
 from server.management.api.application import application
+from server.management.api.callers import may_know, principal_of
 from server.management.api.failures import task_failure
 from server.management.api.tasks import LongTasks
+from server.management.channel.journal import Journal
+from server.management.channel.switchboard import Switchboard
 from server.management.configuration.changes import ConfigurationChanges
 from server.management.configuration.items import Items
 from server.management.configuration.recorder_feed import RecorderFeed
@@ -25,9 +30,12 @@ from server.management.database.outage import DatabasePool
 from server.management.database.sealing import Seal
 from server.management.database.store import Database
 from server.management.identity.accounts import Accounts
+from server.management.identity.authority import Authority
 from server.management.identity.first_start import FirstAdministrator, prepare_site
 from server.management.identity.lockout import Lockout
 from server.management.identity.passwords import Passwords
+from server.management.identity.permissions import RolePermissions
+from server.management.identity.revocations import revoked_tokens
 from server.management.identity.sessions import Sessions
 from server.management.identity.signing import SigningKeys
 from server.management.listening import HttpsServer, bound_socket, shown_host
@@ -77,7 +85,9 @@ async def management_server(
             asyncio.TaskGroup() as group,
         ):
             changes = ConfigurationChanges()
+            journal = Journal(clock)
             database.on_change(changes.happened)
+            database.on_change(journal.happened)
             services = await database_pool.run(
                 _services,
                 settings,
@@ -92,11 +102,23 @@ async def management_server(
             code = services.first_administrator.code if needs_setup else None
             port = listening.getsockname()[1]
             https = f"https://{shown_host(settings, certificates.hosts)}:{port}"
-            server = HttpsServer(application(services), certificates)
+            switchboard = Switchboard(
+                journal,
+                partial(principal_of, services),
+                partial(may_know, services),
+                lambda: clock.now_us() / 1e6,
+            )
+            server = HttpsServer(application(services, switchboard), certificates)
             serving = group.create_task(server.serve(sockets=[listening]), name="https")
             while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells only by this flag
                 await asyncio.sleep(0.01)
-            helpers = [group.create_task(_renew(server, certificates, clock), name="certificate")]
+            helpers = [
+                group.create_task(_renew(server, certificates, clock), name="certificate"),
+                group.create_task(switchboard.watch_tokens(partial(_revoked, services)), name="revoked tokens"),
+                group.create_task(
+                    switchboard.watch_states(RecordingServer.kind.plural, services.statuses.online), name="states"
+                ),
+            ]
             if settings.announce:
                 helpers.append(group.create_task(_announce(services, settings, port), name="announce"))
             log.info("management server answers", extra={"https": https, "needs_setup": needs_setup})
@@ -143,10 +165,13 @@ def _services(
     items = Items(seal, clock)
     passwords = Passwords(settings.password_min_chars)
     accounts = Accounts(items, passwords)
+    role_permissions = RolePermissions(items)
+    authority = Authority(role_permissions)
     lockout = Lockout(settings.lockout_after, settings.lockout_first_s, settings.lockout_most_s, clock.monotonic_s)
     with database.write() as session:
         name = settings.site_name or socket.gethostname()
         site_id, issuer = prepare_site(session, items, name, f"https://{certificates.hosts[0]}/idp")
+        role_permissions.prepare(session)
         keys = SigningKeys(session, seal, now_s())
         enrolment = Enrolment(
             items,
@@ -178,9 +203,11 @@ def _services(
             now_s=now_s,
         ),
         first_administrator=FirstAdministrator(accounts, passwords, lockout, site_id),
+        role_permissions=role_permissions,
+        authority=authority,
         enrolment=enrolment,
         statuses=RecorderStatuses(clock.monotonic_s),
-        feed=RecorderFeed(items, keys),
+        feed=RecorderFeed(items, keys, role_permissions, authority),
         changes=loop.changes,
         tasks=LongTasks(loop.group, task_failure),
         site_id=site_id,
@@ -210,6 +237,16 @@ def _first_user(services: Services, password_file: Path) -> None:
 def _needs_setup(services: Services) -> bool:
     with services.database.read() as session:
         return not services.accounts.members(session, ADMINISTRATORS_ROLE_ID)
+
+
+async def _revoked(services: Services) -> frozenset[str]:
+    """Return the ids of tokens that were taken back."""
+
+    def read() -> frozenset[str]:
+        with services.database.read() as session:
+            return frozenset(revoked_tokens(session, services.clock.now_us() / 1e6))
+
+    return await services.database_pool.run(read)
 
 
 async def _renew(server: HttpsServer, certificates: SiteCertificates, clock: Clock) -> None:

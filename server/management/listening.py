@@ -6,6 +6,7 @@ import ipaddress
 import socket
 from collections.abc import Iterator
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -16,7 +17,8 @@ from server.management.registration.certificates import SiteCertificates
 from server.management.settings import ManagementSettings
 
 FALLBACK_PORT = 8443
-_MOST_REQUESTS = 1000  # at once; beyond that 503
+_MOST_CONNECTIONS = 6000  # requests and listeners of the service channel; beyond that 503
+_MOST_MESSAGE_BYTES = 64 * 1024
 _STOP_WITHIN_S = 3
 _LAST_BYTES_S = 0.1  # for the last answers to leave
 
@@ -83,6 +85,10 @@ class _Connections:
         connections = self._open
 
         class NotedProtocol(H11Protocol):
+            def handle_websocket_upgrade(self, event: h11.Request) -> None:
+                connections.discard(self.transport)  # uvicorn closes WebSockets itself when it stops
+                super().handle_websocket_upgrade(event)
+
             def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
                 connections.add(transport)
                 super().connection_made(transport)
@@ -110,9 +116,11 @@ class HttpsServer(uvicorn.Server):
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            ws="none",
+            ws="websockets-sansio",
+            ws_max_size=_MOST_MESSAGE_BYTES,
+            ws_per_message_deflate=False,  # each would keep a window of some 10 kB; messages are small
             lifespan="off",
-            limit_concurrency=_MOST_REQUESTS,
+            limit_concurrency=_MOST_CONNECTIONS,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=_STOP_WITHIN_S,
         )

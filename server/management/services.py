@@ -10,9 +10,11 @@ from server.management.configuration.items import Items
 from server.management.configuration.recorder_feed import RecorderFeed
 from server.management.database.store import Database
 from server.management.identity.accounts import Accounts
+from server.management.identity.authority import Authority
 from server.management.identity.first_start import FirstAdministrator
 from server.management.identity.lockout import Lockout
 from server.management.identity.passwords import Passwords
+from server.management.identity.permissions import RolePermissions
 from server.management.identity.sessions import Sessions
 from server.management.identity.signing import SigningKeys
 from server.management.registration.enrolment import Enrolment
@@ -34,6 +36,8 @@ class Services:
     keys: SigningKeys
     sessions: Sessions
     first_administrator: FirstAdministrator
+    role_permissions: RolePermissions
+    authority: Authority
     enrolment: Enrolment
     statuses: RecorderStatuses
     feed: RecorderFeed

@@ -15,7 +15,9 @@ from common.api.recorder_configuration import RecordedDevice, RecordedHardware, 
 from common.foundation.clock import Clock
 from common.foundation.errors import NotSignedIn
 from common.foundation.ids import DeviceId, RecorderId
+from common.model.permissions import Verb
 from common.net.tokens import Principal, TokenVerifier
+from server.recording.access import Access
 from server.recording.api.devices import DeviceDirectory
 from server.recording.api.media_server import Limits, MediaServer, media_server
 from server.recording.api.probing import ProcessProber
@@ -103,6 +105,7 @@ class Conductor:
     reader: MediaReader
     archives: RecorderArchives | None = None
     tokens: CurrentTokens = field(default_factory=CurrentTokens)
+    access: Access = field(default_factory=Access)
     devices: DeviceDirectory = field(default_factory=DeviceDirectory)
     server: MediaServer | None = None
     configuration: RecorderConfiguration | None = None
@@ -121,6 +124,7 @@ class Conductor:
         """Have everything follow this configuration from now on."""
         self.configuration = configuration
         self.tokens.replace(configuration)
+        self.access.replace(configuration)
         self.remembered.configured(configuration.hardware)
         self.devices.replace(configuration.hardware, self.remembered.devices)
         self._assign(configuration)
@@ -131,6 +135,7 @@ class Conductor:
         if self.server is not None:
             self.server.rename(configuration.name)
             self.server.sign_out(configuration.revoked)
+            self.server.permissions_changed()
         log.info(
             "configuration applied", extra={"version": configuration.version, "hardware": len(configuration.hardware)}
         )
@@ -197,13 +202,19 @@ async def running_gateway(
             configuration = conductor.configuration
             assert configuration is not None
             exports = ExportJobs(
-                plan.export_plan(), configuration.recorder, conductor.recorder_name, clock, conductor.storages
+                plan.export_plan(),
+                configuration.recorder,
+                conductor.recorder_name,
+                clock,
+                conductor.storages,
+                may_export=lambda who, device: conductor.access.may(who, Verb.EXPORT, device),
             )
             running.append(tasks.create_task(exports.run(), name="exports"))
             services = RecorderServices(
                 configuration.recorder,
                 configuration.name,
                 conductor.tokens,
+                conductor.access,
                 conductor.devices,
                 conductor.relay,
                 recordings,

@@ -9,6 +9,14 @@ SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """What use of a file may raise: the texts of a damaged one, and SQLite's complaints that quote them, are no UTF-8."""
 
 
+def tells_damage(error: Exception) -> bool:
+    """Whether what came of one of these means that the file is damaged, not that it is busy or the disk full."""
+    cause = error.__cause__
+    return isinstance(cause, sqlite3.DatabaseError | UnicodeDecodeError) and not isinstance(
+        cause, sqlite3.OperationalError
+    )
+
+
 class ThreadConnections:
     """Opens a connection for each thread that asks, and closes all of them together."""
 

@@ -22,7 +22,7 @@ import uvloop
 from common.api.exporting import ExportItem, ExportJob, ExportRequest, ExportSpan
 from common.clients.exports import ExportDownloads, ExportGone
 from common.foundation.clock import SystemClock, UtcUs
-from common.foundation.errors import NotPermitted, NotSignedIn
+from common.foundation.errors import NotSignedIn
 from common.foundation.ids import UserId
 from common.media.access_unit import PRIMARY
 from common.net.certificates import create_authority, issue_certificate
@@ -89,7 +89,7 @@ class Running:
 async def running_jobs(data: Path, recordings: Path, **more: object) -> AsyncIterator[Running]:
     plan = ExportPlan(data, recordings, data / "exports", min_free_bytes=0)
     plan = replace(plan, **more)  # type: ignore[arg-type]
-    jobs = ExportJobs(plan, "recorder-1", lambda: "Recorder", SystemClock())
+    jobs = ExportJobs(plan, "recorder-1", lambda: "Recorder", SystemClock(), may_export=lambda who, device: True)
     task = asyncio.create_task(jobs.run())
     try:
         yield Running(jobs, plan)
@@ -342,7 +342,7 @@ async def test_asked_for_and_fetched(port: Port, tmp_path: Path) -> None:
 
 async def test_whose_results_they_are(port: Port) -> None:
     job = await finished_on(port)
-    for token, failure in (("viewers", NotPermitted), ("nonsense", NotSignedIn)):
+    for token, failure in (("viewers", ExportGone), ("nonsense", NotSignedIn)):
         downloads = ExportDownloads(port.rig.uri, None, lambda token=token: token)
         with pytest.raises(failure):
             await asyncio.to_thread(downloads.job, job.id)
@@ -350,8 +350,10 @@ async def test_whose_results_they_are(port: Port) -> None:
         connection.send(ExportList(1))
         connection.send(ExportControl(2, job.id, "remove"))
         connection.send(ExportCreate(3, asked(wanted(0))))
-        said = await viewer.until_said("error", 3)
-        assert {error.code for error in said if isinstance(error, Error)} == {"not_permitted"}
+        said = await viewer.until_said("error", 2)
+        codes = {error.id: error.code for error in said if isinstance(error, Error)}
+        assert codes == {2: "not_found", 3: "not_permitted"}
+        assert await viewer.until_said("exports") == [Exports(1, ())]
     assert (await port.http(f"/exports/{job.id}", "administrators"))[0] == 200
 
 

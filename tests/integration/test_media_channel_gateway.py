@@ -43,7 +43,7 @@ KEY = rsa.generate_private_key(65_537, 2048)
 ISSUER = "https://management/idp"
 
 
-def token(jti: str = "1", role: str = "viewers") -> str:
+def token(jti: str = "1", role: str = "operators") -> str:
     claims = {
         "sub": "user",
         "name": "User",

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +47,7 @@ class Management:
     running: Running
     data: Path
     clock: HandClock
+    stop: Callable[[], None]
 
     @property
     def url(self) -> str:
@@ -147,17 +148,20 @@ def managing(
         finally:
             started.set()
 
+    def stop() -> None:
+        if "running" in state and thread.is_alive():
+            state["loop"].call_soon_threadsafe(state["stop"].set)
+        thread.join(30)
+
     thread = threading.Thread(target=run, name="management")
     thread.start()
     started.wait(30)
     try:
         if "running" not in state:
             raise state.get("error") or AssertionError("the server did not start")
-        yield Management(state["running"], data, clock)
+        yield Management(state["running"], data, clock, stop)
     finally:
-        if "running" in state and thread.is_alive():
-            state["loop"].call_soon_threadsafe(state["stop"].set)
-        thread.join(30)
+        stop()
     assert not thread.is_alive()
     if "error" in state:
         raise state["error"]

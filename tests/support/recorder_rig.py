@@ -3,20 +3,27 @@
 import asyncio
 import bisect
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from common.api.recorder_configuration import RecordedDevice, RecordedHardware
+from common.api.recorder_configuration import (
+    RecordedDevice,
+    RecordedGrant,
+    RecordedHardware,
+    RecorderConfiguration,
+)
 from common.clients.media import MediaConnection, open_media_connection
 from common.foundation.clock import SystemClock, UtcUs
 from common.foundation.errors import DeviceError, NotSignedIn, VmsError
 from common.foundation.ids import DeviceId, HardwareId, RecorderId, UserId
 from common.media.access_unit import PRIMARY, AccessUnit, Codec, CodecConfig
+from common.model.permissions import CAMERAS, METADATA, MICROPHONES, OVERALL, Grant, Verb, operators_grants
 from common.net.tokens import Principal
 from common.protocols.media_channel.messages import Probe, Probed, ServerMessage
 from common.protocols.media_channel.records import MediaRecord, RecordKind
+from server.recording.access import Access
 from server.recording.api.devices import DeviceDirectory
 from server.recording.api.exports import ExportService
 from server.recording.api.listening import bound_socket
@@ -31,6 +38,7 @@ from server.recording.playback.reading import recordings_pool
 from server.recording.relay.engine_side import serve_relay
 from server.recording.relay.upstream import EngineLink, LiveRelay
 
+RECORDER = RecorderId("00000000-0000-4000-8000-0000000000ff")
 CAMERA = DeviceId("00000000-0000-4000-8000-000000000001")
 CAMERA_2 = DeviceId("00000000-0000-4000-8000-000000000002")
 MICROPHONE = DeviceId("00000000-0000-4000-8000-000000000003")
@@ -157,6 +165,7 @@ class Rig:
     manual: Manual
     uri: str
     devices: DeviceDirectory
+    access: Access
     data: Path
     """Where the ledger is, if a test keeps one."""
 
@@ -180,9 +189,27 @@ def hardware(number: int = 1, **changes: object) -> RecordedHardware:
     return RecordedHardware.model_validate(values | changes)
 
 
+def configuration(*items: RecordedHardware, grants: Iterable[Grant] | None = None) -> RecorderConfiguration:
+    """A recorder's configuration in which operators may work and viewers may watch."""
+    if grants is None:
+        watching = CAMERAS.mask(Verb.READ, Verb.VIEW_LIVE, Verb.PLAYBACK)
+        viewing = (Grant("viewers", each.id, OVERALL, watching) for each in (CAMERAS, MICROPHONES, METADATA))
+        grants = (*operators_grants("operators"), *viewing)
+    recorded = tuple(RecordedGrant.model_validate(asdict(grant)) for grant in grants)
+    return RecorderConfiguration(
+        version=1, recorder=RECORDER, name="Test recorder", hardware=items, jwks="", issuer="", grants=recorded
+    )
+
+
 def idle_exports(folder: Path, clock: SystemClock) -> ExportJobs:
     """Export jobs that nobody works off, of a recorder without recordings."""
-    return ExportJobs(ExportPlan(folder, folder / "recordings", folder / "exports"), "recorder", str, clock)
+    return ExportJobs(
+        ExportPlan(folder, folder / "recordings", folder / "exports"),
+        "recorder",
+        str,
+        clock,
+        may_export=lambda who, device: False,
+    )
 
 
 @asynccontextmanager
@@ -196,8 +223,10 @@ async def recorder_rig(
     """One recorder with two cameras on one engine's relay, all in this process, on a free port without TLS."""
     clock, bus, reader, manual = SystemClock(), AccessUnitBus(), ListReader(), Manual()
     path = socket_dir / "engine.sock"
-    relay, link, devices = LiveRelay(clock), EngineLink(path, clock), DeviceDirectory()
-    devices.replace([hardware(1), hardware(2, sub_url="rtsp://camera/second" if second_stream else "")])
+    relay, link, devices, access = LiveRelay(clock), EngineLink(path, clock), DeviceDirectory(), Access()
+    cameras = hardware(1), hardware(2, sub_url="rtsp://camera/second" if second_stream else "")
+    devices.replace(cameras)
+    access.replace(configuration(*cameras))
     relay.place({CAMERA: link, CAMERA_2: link, MICROPHONE: link})
     data = socket_dir / "data"
     proof = RecordingProof(data, reader, clock.now_us)
@@ -208,9 +237,10 @@ async def recorder_rig(
     ):
         linked = tasks.create_task(link.run())
         services = RecorderServices(
-            RecorderId("00000000-0000-4000-8000-0000000000ff"),
+            RECORDER,
             "Test recorder",
             TestTokens(),
+            access,
             devices,
             relay,
             recordings,
@@ -222,7 +252,7 @@ async def recorder_rig(
         async with media_server(services, bound_socket("127.0.0.1", 0), tls, limits or Limits()) as server:
             while not link.connected:
                 await asyncio.sleep(0.01)
-            yield Rig(server, bus, reader, relay, manual, f"ws://127.0.0.1:{server.port}/media", devices, data)
+            yield Rig(server, bus, reader, relay, manual, f"ws://127.0.0.1:{server.port}/media", devices, access, data)
         linked.cancel()
     proof.close()
 

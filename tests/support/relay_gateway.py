@@ -9,40 +9,68 @@ import argparse
 import asyncio
 import ssl
 import struct
+import tempfile
 from pathlib import Path
 
 import uvloop
 
 from common.foundation.clock import SystemClock, UtcUs
-from common.foundation.ids import DeviceId, RecorderId
+from common.foundation.ids import DeviceId
 from common.net.tls import server_context
 from common.protocols.media_channel.records import MediaRecord, RecordKind, pack
+from server.recording.access import Access
 from server.recording.api.devices import DeviceDirectory
 from server.recording.api.listening import bound_socket
 from server.recording.api.media_server import Limits, media_server
 from server.recording.api.services import RecorderServices
 from server.recording.playback.reading import recordings_pool
 from server.recording.relay.upstream import EngineLink, LiveRelay
-from tests.support.recorder_rig import ListReader, Manual, NoProber, TestTokens, hardware
+from tests.support.recorder_rig import (
+    RECORDER,
+    ListReader,
+    Manual,
+    NoProber,
+    TestTokens,
+    configuration,
+    hardware,
+    idle_exports,
+)
 
 FPS = 25
 
 
 async def serve_relay(options: argparse.Namespace, tls: ssl.SSLContext | None) -> None:
     clock, device = SystemClock(), DeviceId(options.device)
-    relay, link, devices = LiveRelay(clock), EngineLink(Path(options.engine), clock), DeviceDirectory()
-    camera = {"id": device, "name": "Bench"}
-    devices.replace([hardware(camera=camera, microphone=None)])
+    relay, link, devices, access = (
+        LiveRelay(clock),
+        EngineLink(Path(options.engine), clock),
+        DeviceDirectory(),
+        Access(),
+    )
+    recorded = hardware(camera={"id": device, "name": "Bench"}, microphone=None)
+    devices.replace([recorded])
+    access.replace(configuration(recorded))
     relay.place({device: link})
-    recorder = RecorderId("00000000-0000-4000-8000-0000000000ff")
     async with recordings_pool(ListReader()) as recordings, asyncio.TaskGroup() as tasks:
         tasks.create_task(link.run())
-        parts = (TestTokens(), devices, relay, recordings, NoProber(), Manual(), clock)
-        services = RecorderServices(recorder, "Bench", *parts)
-        most = Limits(10_000, 10_000)
-        async with media_server(services, bound_socket("127.0.0.1", 0), tls, most) as server:
-            print("READY", server.port, flush=True)
-            await asyncio.Event().wait()
+        with tempfile.TemporaryDirectory() as folder:
+            services = RecorderServices(
+                RECORDER,
+                "Bench",
+                TestTokens(),
+                access,
+                devices,
+                relay,
+                recordings,
+                NoProber(),
+                Manual(),
+                idle_exports(Path(folder), clock),
+                clock,
+            )
+            most = Limits(10_000, 10_000)
+            async with media_server(services, bound_socket("127.0.0.1", 0), tls, most) as server:
+                print("READY", server.port, flush=True)
+                await asyncio.Event().wait()
 
 
 class BareConnection(asyncio.Protocol):

@@ -4,13 +4,15 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from common.api import service_channel
 from server.management.api import idp, internal, rest, well_known
 from server.management.api.answers import HANDLERS
 from server.management.api.plain_paths import PlainPaths
+from server.management.channel.switchboard import Switchboard
 from server.management.services import Services
 
 
-def application(services: Services) -> FastAPI:
+def application(services: Services, switchboard: Switchboard) -> FastAPI:
     """Return the ASGI application."""
     handlers: dict[Any, Any] = dict(HANDLERS)
     app = FastAPI(
@@ -27,4 +29,5 @@ def application(services: Services) -> FastAPI:
     app.include_router(well_known.router(services))
     app.include_router(internal.router(services))
     app.include_router(rest.router(services))
+    app.add_api_websocket_route(service_channel.PATH, switchboard.serve)
     return app

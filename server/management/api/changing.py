@@ -97,4 +97,4 @@ def _change(
 
 
 def _shown(services: Services, session: Session, stored: Stored[Any]) -> dict[str, Any]:
-    return Envelope(session, services.items, services.statuses, "").item(stored)
+    return Envelope(session, services.items, services.statuses).item(stored)

@@ -1,6 +1,6 @@
 """How items look on the wire: declared properties, plus what the API shows beside them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
@@ -24,14 +24,27 @@ def api_time(at: UtcUs) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"
 
 
+def _everything(_: type[Item]) -> Callable[[str], bool]:
+    return lambda _: True
+
+
 class Envelope:
     """Renders items for one request; `viewer_host` is the name by which the client reached this server."""
 
-    def __init__(self, session: Session, items: Items, statuses: RecorderStatuses, viewer_host: str) -> None:
+    def __init__(
+        self,
+        session: Session,
+        items: Items,
+        statuses: RecorderStatuses,
+        viewer_host: str = "",
+        seen: Callable[[type[Item]], Callable[[str], bool]] = _everything,
+    ) -> None:
+        """`seen` says of a kind which of its items are shown below others, or raises NotPermitted."""
         self._session = session
         self._items = items
         self._statuses = statuses
         self._viewer_host = viewer_host
+        self._seen = seen
 
     def item(self, stored: Stored[Item], include: Iterable[str] = ()) -> dict[str, Any]:
         """Return one item, with its children of the kinds named in `include` below it."""
@@ -48,8 +61,9 @@ class Envelope:
         wanted = {name.lower() for name in include}
         for child in children_of(model.kind.plural):
             if child.kind.plural.lower() in wanted:
+                may_see = self._seen(child)
                 below = self._items.list(self._session, child, stored.id)
-                shown[child.kind.plural] = [self.item(each, include) for each in below]
+                shown[child.kind.plural] = [self.item(each, include) for each in below if may_see(each.id)]
         return shown
 
     def _extras(self, stored: Stored[Item]) -> Mapping[str, object]:

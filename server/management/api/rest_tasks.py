@@ -10,11 +10,12 @@ from starlette.responses import JSONResponse, Response
 
 from common.model.devices import Hardware
 from common.model.item import Item
+from common.model.permissions import Verb
 from common.model.servers import RecordingServer
 from common.model.users import BasicUser, Role
 from common.net.tokens import Principal
 from server.management.api.answers import BadRequest, UnknownResource, WrongMethod, read_object
-from server.management.api.callers import need_administrator, need_reader
+from server.management.api.callers import need_administrator
 from server.management.api.changing import changed
 from server.management.api.tasks import LongTask
 from server.management.configuration.hardware import NewHardware, add_hardware, read_new_hardware
@@ -70,8 +71,7 @@ async def start(
 async def role_users(services: Services, who: Principal, role_id: str, request: Request) -> Response:
     """`/roles/{id}/users`: list, and the member tasks as existing clients address them."""
     if request.method == "GET":
-        need_reader(who, "roles")
-        return JSONResponse({"array": await services.database_pool.run(_members, services, role_id)})
+        return JSONResponse({"array": await services.database_pool.run(_members, services, who, role_id)})
     task = request.query_params.get("task", "")
     if request.method != "POST" or not task:
         raise WrongMethod("Members of a role are changed with the tasks AddRoleMember and RemoveRoleMember.")
@@ -124,8 +124,9 @@ def _change_member(services: Services, role_id: str, user_id: str, add: bool) ->
         change(session, role_id, user_id)
 
 
-def _members(services: Services, role_id: str) -> list[dict[str, Any]]:
+def _members(services: Services, who: Principal, role_id: str) -> list[dict[str, Any]]:
     with services.database.read() as session:
+        services.authority.need(session, who, Verb.READ, Role, role_id)
         return [
             {
                 "displayName": user.item.name,

@@ -1,6 +1,9 @@
 """Wakes whoever waits for the configuration to change."""
 
 import asyncio
+from collections.abc import Sequence
+
+from server.management.database.store import ItemChange
 
 
 class ConfigurationChanges:
@@ -11,7 +14,7 @@ class ConfigurationChanges:
         self._next: asyncio.Event = asyncio.Event()
         self.closing = False
 
-    def happened(self) -> None:
+    def happened(self, _: Sequence[ItemChange] = ()) -> None:
         """Wake all waiters; from any thread."""
         self._loop.call_soon_threadsafe(self._wake)
 

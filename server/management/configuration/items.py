@@ -18,7 +18,7 @@ from common.foundation.errors import VmsError
 from common.foundation.ids import new_id
 from common.model.item import Item, problems_of
 from server.management.database.sealing import Seal
-from server.management.database.store import configuration_changed
+from server.management.database.store import ItemChange, configuration_changed
 from server.management.database.tables import ItemRow
 
 AnyItem = TypeVar("AnyItem", bound=Item)
@@ -101,7 +101,7 @@ class Items:
         )
         session.add(row)
         session.flush()
-        configuration_changed(session)
+        configuration_changed(session, ItemChange("created", row.kind, row.id, row.version))
         return _stored(model, row)
 
     def change(
@@ -149,7 +149,7 @@ class Items:
             row.version += 1
             row.modified_us = self._clock.now_us()
             session.flush()
-            configuration_changed(session)
+            configuration_changed(session, ItemChange("changed", row.kind, row.id, row.version))
         return _stored(model, row)
 
     def check_version(
@@ -163,10 +163,11 @@ class Items:
 
     def delete(self, session: Session, model: type[Item], identifier: str) -> None:
         """Remove an item and all below it; raise NoSuchItem."""
-        session.delete(self._row(session, model, identifier))
+        row = self._row(session, model, identifier)
+        session.delete(row)
         session.flush()
         session.expire_all()  # the database removed the rows below
-        configuration_changed(session)
+        configuration_changed(session, ItemChange("deleted", model.kind.plural, identifier.lower(), row.version))
 
     def secrets_of(self, row: ItemRow) -> dict[str, str]:
         """Return an item's secrets in clear, by wire name."""

@@ -1,10 +1,11 @@
 """Opens the configuration database, brings its tables up to date, and hands out transactions."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from alembic import command
 from alembic.config import Config
@@ -47,6 +48,19 @@ class ConfigurationSession(Session):
 event.listen(ConfigurationSession, "before_flush", remove_below)
 
 
+@dataclass(frozen=True, slots=True)
+class ItemChange:
+    """A configuration item that a transaction changed; what is below a deleted one went with it."""
+
+    change: Literal["created", "changed", "deleted"]
+    resource: str
+    id: str
+    version: int
+
+
+Listener = Callable[[Sequence[ItemChange]], None]
+
+
 class Database:
     """Blocking; to be called from a bounded thread pool. One transaction writes at a time, any number read."""
 
@@ -63,7 +77,7 @@ class Database:
         self.outage = Outage(self.limits.patience_s)
         self.fence: Fence | None = None
         self._writing = threading.Lock()
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Listener] = []
         self.engine = open_engine(self.address, self.limits, program)
         self._readers = for_reading(self.engine)
         self._writers = for_writing(self.engine)
@@ -71,7 +85,7 @@ class Database:
     def close(self) -> None:
         self.engine.dispose()
 
-    def on_change(self, listener: Callable[[], None]) -> None:
+    def on_change(self, listener: Listener) -> None:
         """Call `listener`, in the writing thread, after each transaction that changed what recorders are told."""
         self._listeners.append(listener)
 
@@ -106,12 +120,12 @@ class Database:
         ):
             mark = "" if self.fence is None else self.fence.enter(session)
             yield session
-            changed = bool(session.info.get("changed"))
+            changes: Sequence[ItemChange] | None = session.info.get("changes")
             session.flush()
             self._commit(session, mark)
-        if changed:
+        if changes is not None:
             for listener in self._listeners:
-                listener()
+                listener(changes)
 
     def _commit(self, session: Session, mark: str) -> None:
         try:
@@ -158,8 +172,9 @@ def configuration_version(session: Session) -> int:
     return int(get_state(session, "configuration_version") or "0")
 
 
-def configuration_changed(session: Session) -> None:
-    """Say that this transaction changes what recorders must know; they are woken when it is committed."""
-    if not session.info.get("changed"):
-        session.info["changed"] = True
+def configuration_changed(session: Session, *changes: ItemChange) -> None:
+    """Say that this transaction changes what recorders must know; whoever listens is told when it is committed."""
+    if "changes" not in session.info:
+        session.info["changes"] = []
         set_state(session, "configuration_version", str(configuration_version(session) + 1))
+    session.info["changes"] += changes

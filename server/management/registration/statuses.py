@@ -35,6 +35,12 @@ class RecorderStatuses:
             report = self._reports.get(recorder_id)
             return report is not None and self._monotonic_s() - report.at_s <= ALIVE_S
 
+    def online(self) -> frozenset[str]:
+        """Return the ids of the recorders that are alive."""
+        with self._lock:
+            oldest_s = self._monotonic_s() - ALIVE_S
+            return frozenset(one for one, report in self._reports.items() if report.at_s >= oldest_s)
+
     def is_on_this_machine(self, recorder_id: str) -> bool:
         with self._lock:
             report = self._reports.get(recorder_id)

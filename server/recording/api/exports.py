@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from common.api.exporting import ExportEstimate, ExportFile, ExportJob, ExportRequest
 from common.foundation.errors import NotPermitted, ProtocolError
 from common.media.access_unit import PRIMARY, TrackName
-from common.net.tokens import ADMINISTRATORS, OPERATORS, Principal
+from common.model.permissions import Verb
+from common.net.tokens import Principal
 from common.protocols.media_channel.messages import (
     ExportControl,
     ExportCreate,
@@ -17,6 +18,7 @@ from common.protocols.media_channel.messages import (
     Exports,
     ServerMessage,
 )
+from server.recording.access import Access
 from server.recording.api.devices import DeviceDirectory
 from server.recording.mediadb.contract import TrackKey
 
@@ -40,26 +42,24 @@ class ExportService(Protocol):
     async def read(self, fd: int, size: int, offset: int) -> bytes: ...
 
 
-def may_export(who: Principal | None) -> Principal:
-    """Return who asks; raises NotPermitted when they may not export."""
-    if who is None or who.roles.isdisjoint((ADMINISTRATORS, OPERATORS)):
-        raise NotPermitted("export recordings")
-    return who
-
-
 async def answer_export(
     message: ExportCreate | ExportList | ExportControl,
     service: ExportService,
     devices: DeviceDirectory,
-    principal: Principal | None,
+    access: Access,
+    who: Principal | None,
 ) -> ServerMessage:
     """Do what a viewer asks of exports. Raises NotPermitted, NoSuchTrack, ProtocolError and what the service raises."""
-    who = may_export(principal)
+    if who is None:
+        raise NotPermitted("export recordings")
     if isinstance(message, ExportList):
         return Exports(message.id, tuple(_wire(job) for job in service.seen_by(who)))
     if isinstance(message, ExportControl):
         return Exports(message.id, (_wire(await service.control(message.job, message.action, who)),))
     request = _named(_checked(message.request), devices, removed_too=who.is_administrator)
+    for item in request.items:
+        for device in filter(None, (item.device, item.microphone)):
+            access.require(who, Verb.EXPORT, device)
     if message.estimate:
         found = await service.estimate(request)
         return ExportEstimated(message.id, found.media_bytes, found.needed_bytes, found.free_bytes)

@@ -67,6 +67,11 @@ class MediaServer:
             if session.token_id in gone:
                 session.sign_out()
 
+    def permissions_changed(self) -> None:
+        """Have every session end what its user may not watch any more."""
+        for session in self._sessions:
+            session.permissions_changed()
+
     # called by the sockets
 
     def admit(self, address: str) -> bool:

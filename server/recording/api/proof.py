@@ -1,5 +1,7 @@
 """Answers what is not recorded and why, and timelines."""
 
+from common.model.permissions import Verb
+from common.net.tokens import Principal
 from common.protocols.media_channel.messages import Gaps, GapsQuery, Timeline, TimelineQuery, TimelineTrack
 from server.recording.api.services import RecorderServices
 from server.recording.ledger.reasons import Reason
@@ -11,10 +13,10 @@ _REASONS = tuple(Reason)
 _CODES = {reason: number for number, reason in enumerate(_REASONS, 1)}
 
 
-async def gaps(services: RecorderServices, query: GapsQuery, removed_too: bool) -> Gaps:
-    """Raises NoSuchTrack, or StorageError."""
+async def gaps(services: RecorderServices, query: GapsQuery, who: Principal | None) -> Gaps:
+    """Raises NoSuchTrack, NotPermitted, or StorageError."""
     key = TrackKey(query.device, query.track)
-    services.devices.find(key, removed_too=removed_too)
+    _find(services, key, who)
     if query.from_us >= query.to_us:
         return Gaps(query.id, ())
     found = await services.recordings.gaps(key, Span(query.from_us, query.to_us))
@@ -24,11 +26,11 @@ async def gaps(services: RecorderServices, query: GapsQuery, removed_too: bool) 
     return Gaps(query.id, items, complete=len(found) <= query.limit)
 
 
-async def timeline(services: RecorderServices, query: TimelineQuery, removed_too: bool) -> Timeline:
-    """Raises NoSuchTrack, or StorageError."""
+async def timeline(services: RecorderServices, query: TimelineQuery, who: Principal | None) -> Timeline:
+    """Raises NoSuchTrack, NotPermitted, or StorageError."""
     keys = [TrackKey(device, query.track) for device in query.devices]
     for key in keys:
-        services.devices.find(key, removed_too=removed_too)
+        _find(services, key, who)
     words = tuple(reason.value for reason in _REASONS)
     if query.from_us >= query.to_us:
         return Timeline(query.id, words, ())
@@ -43,6 +45,11 @@ async def timeline(services: RecorderServices, query: TimelineQuery, removed_too
         for key, line in found.items()
     )
     return Timeline(query.id, words, tracks)
+
+
+def _find(services: RecorderServices, key: TrackKey, who: Principal | None) -> None:
+    services.devices.find(key, removed_too=who is not None and who.is_administrator)
+    services.access.require(who, Verb.PLAYBACK, key.device)
 
 
 def _share(share: float) -> int:

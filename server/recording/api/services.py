@@ -7,6 +7,7 @@ from common.foundation.clock import Clock
 from common.foundation.ids import DeviceId, RecorderId
 from common.net.tokens import Principal
 from common.protocols.media_channel.messages import Probe, Probed
+from server.recording.access import Access
 from server.recording.api.devices import DeviceDirectory
 from server.recording.api.exports import ExportService
 from server.recording.playback.reading import RecordingsPool
@@ -41,6 +42,7 @@ class RecorderServices:
     recorder: RecorderId
     name: str
     tokens: TokenCheck
+    access: Access
     devices: DeviceDirectory
     relay: LiveRelay
     recordings: RecordingsPool

@@ -8,7 +8,9 @@ from typing import NoReturn
 from websockets.exceptions import ConnectionClosed
 
 from common.foundation.errors import NotPermitted, NotSignedIn, ProtocolError, VmsError
-from common.net.tokens import ADMINISTRATORS, OPERATORS, Principal
+from common.foundation.ids import DeviceId
+from common.model.permissions import Verb
+from common.net.tokens import Principal
 from common.protocols.media_channel.closing import BAD_MESSAGE, NOT_SIGNED_IN, TOO_MANY, TooManySubscriptions
 from common.protocols.media_channel.messages import (
     VERSION,
@@ -61,6 +63,7 @@ class ViewerSession:
         self._services = services
         self._principal: Principal | None = None
         self._renewed = asyncio.Event()
+        self._subscriptions: Subscriptions | None = None
         self._requests = asyncio.Semaphore(_MOST_REQUESTS)
         self._sender = Sender(socket, services.clock)
 
@@ -73,6 +76,11 @@ class ViewerSession:
         """Its token was revoked: close soon."""
         self._principal = None
         self._renewed.set()
+
+    def permissions_changed(self) -> None:
+        """End what the user may not watch any more."""
+        if self._subscriptions is not None:
+            self._subscriptions.check(self._principal)
 
     async def run(self, header_token: str | None) -> None:
         """Serve until the viewer goes, which is no error, or must go, which it is told by the close code."""
@@ -89,12 +97,13 @@ class ViewerSession:
         self._principal = self._services.tokens.verify(header_token or await self._first_token())
         self._sender.say(Hello(VERSION, self._services.recorder, self._services.clock.now_us()))
         async with asyncio.TaskGroup() as tasks:
-            subscriptions = Subscriptions(self._services, self._sender, tasks)
+            subscriptions = self._subscriptions = Subscriptions(self._services, self._sender, tasks)
             try:
                 tasks.create_task(self._sender.run(), name="viewer sender")
                 tasks.create_task(self._watch_expiry(), name="viewer expiry")
                 await self._receive(subscriptions, tasks)
             finally:
+                self._subscriptions = None
                 subscriptions.end_all()
 
     async def _first_token(self) -> str:
@@ -115,7 +124,7 @@ class ViewerSession:
 
     async def _handle(self, message: ClientMessage, subscriptions: Subscriptions, tasks: asyncio.TaskGroup) -> None:
         if isinstance(message, Subscribe):
-            subscriptions.begin(message, removed_too=self._is_administrator)
+            subscriptions.begin(message, self._principal)
         elif isinstance(message, Unsubscribe):
             subscriptions.end(message.sub)
         elif isinstance(message, Authenticate):
@@ -124,9 +133,9 @@ class ViewerSession:
         elif isinstance(message, SequencesQuery):
             await self._start(tasks, message.id, lambda: self._sequences(message))
         elif isinstance(message, GapsQuery):
-            await self._start(tasks, message.id, lambda: gaps(self._services, message, self._is_administrator))
+            await self._start(tasks, message.id, lambda: gaps(self._services, message, self._principal))
         elif isinstance(message, TimelineQuery):
-            await self._start(tasks, message.id, lambda: timeline(self._services, message, self._is_administrator))
+            await self._start(tasks, message.id, lambda: timeline(self._services, message, self._principal))
         elif isinstance(message, Probe):
             await self._start(tasks, message.id, lambda: self._probe(message))
         elif isinstance(message, Record):
@@ -155,32 +164,35 @@ class ViewerSession:
     async def _sequences(self, query: SequencesQuery) -> Sequences:
         key = TrackKey(query.device, query.track)
         self._services.devices.find(key, removed_too=self._is_administrator)
+        self._require(Verb.PLAYBACK, query.device)
         if query.from_us >= query.to_us:
             return Sequences(query.id, ())
         spans = await self._services.recordings.sequences(key, Span(query.from_us, query.to_us), query.limit)
         return Sequences(query.id, tuple((span.start, span.end) for span in spans))
 
     async def _probe(self, request: Probe) -> ServerMessage:
-        self._require("connect to new cameras", ADMINISTRATORS)
+        if not self._is_administrator:
+            raise NotPermitted("connect to new cameras")
         return await self._services.prober.probe(request)
 
     async def _record(self, request: Record) -> Done:
-        self._require("start or stop recording", ADMINISTRATORS, OPERATORS)
         if not self._services.devices.has(request.device):
             raise NoSuchTrack(f"no device {request.device}", track="", device=request.device)
+        self._require(Verb.RECORD, request.device)
         await self._services.manual.set_manual(request.device, request.on)
         return Done(request.id)
 
     async def _export(self, message: ExportCreate | ExportList | ExportControl) -> ServerMessage:
-        return await answer_export(message, self._services.exports, self._services.devices, self._principal)
+        return await answer_export(
+            message, self._services.exports, self._services.devices, self._services.access, self._principal
+        )
 
     @property
     def _is_administrator(self) -> bool:
         return self._principal is not None and self._principal.is_administrator
 
-    def _require(self, what: str, *roles: str) -> None:
-        if self._principal is None or self._principal.roles.isdisjoint(roles):
-            raise NotPermitted(what)
+    def _require(self, verb: Verb, device: DeviceId) -> None:
+        self._services.access.require(self._principal, verb, device)
 
     # the end
 

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from common.foundation.clock import Clock
-from common.foundation.errors import ProtocolError, VmsError
+from common.foundation.errors import NotPermitted, ProtocolError, VmsError
+from common.foundation.ids import DeviceId
 from common.media.access_unit import PRIMARY, SECONDARY
+from common.model.permissions import Verb
+from common.net.tokens import Principal
 from common.protocols.media_channel.closing import TooManySubscriptions
 from common.protocols.media_channel.messages import (
     MOST_SUBSCRIPTIONS,
@@ -36,6 +39,8 @@ GroupMessage = Seek | Step | Pause | Resume | Speed | Position
 
 @dataclass(frozen=True, slots=True)
 class _Subscription:
+    device: DeviceId
+    needs: Verb
     source: Source
     leave: Callable[[], None]
 
@@ -52,11 +57,8 @@ class Subscriptions:
         self._subs: dict[int, _Subscription] = {}
         self._groups: dict[int, PlaybackGroup] = {}
 
-    def begin(self, wanted: Subscribe, *, removed_too: bool = False) -> None:
-        """Start a subscription, or tell the viewer why not. Raises TooManySubscriptions at the 257th.
-
-        `removed_too`: this viewer may see what is recorded of cameras that were removed.
-        """
+    def begin(self, wanted: Subscribe, who: Principal | None) -> None:
+        """Start a subscription, or tell the viewer why not. Raises TooManySubscriptions at the 257th."""
         if wanted.sub in self._subs:
             self.end(wanted.sub)
             twice = ProtocolError(f"subscription {wanted.sub} exists already", peer="The viewer")
@@ -66,7 +68,9 @@ class Subscriptions:
             raise TooManySubscriptions(f"more than {MOST_SUBSCRIPTIONS} subscriptions", server=self._services.name)
         key = TrackKey(wanted.device, wanted.track)
         try:
-            known = self._services.devices.find(key, removed_too=removed_too and wanted.from_us is not None)
+            removed_too = who is not None and who.is_administrator and wanted.from_us is not None
+            known = self._services.devices.find(key, removed_too=removed_too)
+            self._services.access.require(who, _needed(wanted), wanted.device)
         except VmsError as error:
             self._sender.say(subscription_error(error, wanted.sub))
             return
@@ -86,6 +90,14 @@ class Subscriptions:
     def end_all(self) -> None:
         for sub in tuple(self._subs):
             self.end(sub)
+
+    def check(self, who: Principal | None) -> None:
+        """End, with a word to the viewer, what they may not watch any more."""
+        for sub, subscription in tuple(self._subs.items()):
+            try:
+                self._services.access.require(who, subscription.needs, subscription.device)
+            except NotPermitted as error:
+                self._failed(sub, error)
 
     def steer(self, message: GroupMessage) -> None:
         """Move a group; one that does not exist (any more) is ignored."""
@@ -109,7 +121,8 @@ class Subscriptions:
         source = LiveSource(wanted.sub)
         wake = partial(self._sender.wake_now, source)
         source.joined(*self._services.relay.watch(key, wake))
-        self._subs[wanted.sub] = _Subscription(source, lambda: self._services.relay.leave(key, wake))
+        leave = partial(self._services.relay.leave, key, wake)
+        self._subs[wanted.sub] = _Subscription(wanted.device, _needed(wanted), source, leave)
         wake()
 
     def _begin_recorded(self, wanted: Subscribe, key: TrackKey, sound: bool) -> None:
@@ -128,7 +141,8 @@ class Subscriptions:
             wake=lambda: self._sender.wake(player),
             failed=partial(self._failed, wanted.sub),
         )
-        self._subs[wanted.sub] = _Subscription(player, partial(self._leave_group, number, wanted.sub))
+        leave = partial(self._leave_group, number, wanted.sub)
+        self._subs[wanted.sub] = _Subscription(wanted.device, _needed(wanted), player, leave)
         group.join(player, wanted.from_us if group.empty else None)
 
     def _recordings(self, wanted: Subscribe, key: TrackKey) -> GopSource:
@@ -147,3 +161,7 @@ class Subscriptions:
     def _failed(self, sub: int, error: VmsError) -> None:
         self.end(sub)
         self._sender.say(subscription_error(error, sub))
+
+
+def _needed(wanted: Subscribe) -> Verb:
+    return Verb.VIEW_LIVE if wanted.from_us is None else Verb.PLAYBACK

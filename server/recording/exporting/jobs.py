@@ -20,6 +20,7 @@ from common.api.recorder_configuration import RecordedStorage
 from common.foundation.catalog import explain
 from common.foundation.clock import US_PER_S, Clock, UtcUs
 from common.foundation.errors import StorageError, VmsError
+from common.foundation.ids import DeviceId
 from common.foundation.pools import BoundedPool
 from common.net.tokens import Principal
 from server.recording.exporting.errors import ExportRefused, NoRoom, NoSuchExport, TooManyExports
@@ -81,8 +82,12 @@ class ExportJobs:
         recorder_name: Callable[[], str],
         clock: Clock,
         storages: Callable[[], Sequence[RecordedStorage]] = tuple,
+        *,
+        may_export: Callable[[Principal, DeviceId], bool],
     ) -> None:
-        """`storages`: those of the recorder at the moment; recordings are looked for in all of them."""
+        """`storages`: those of the recorder at the moment; recordings are looked for in all of them. `may_export`: who
+        loses the permission to export a device, loses the exports of it that were made before."""
+        self._may_export = may_export
         self._plan = plan
         self._storages = storages
         self._recorder = recorder
@@ -146,7 +151,7 @@ class ExportJobs:
 
     def seen_by(self, who: Principal) -> list[ExportJob]:
         """The jobs that `who` may see, oldest first: their own, for an administrator all."""
-        return [job.status for job in self._jobs.values() if _may(who, job.status)]
+        return [job.status for job in self._jobs.values() if self._may(who, job)]
 
     def status(self, job: str, who: Principal) -> ExportJob:
         """Raises NoSuchExport, also for somebody else's."""
@@ -194,9 +199,15 @@ class ExportJobs:
 
     def _find(self, job: str, who: Principal) -> _Job:
         found = self._jobs.get(job)
-        if found is None or not _may(who, found.status):
+        if found is None or not self._may(who, found):
             raise NoSuchExport(f"no export {job}")
         return found
+
+    def _may(self, who: Principal, job: _Job) -> bool:
+        if who.is_administrator:
+            return True
+        devices = (device for item in job.kept.request.items for device in (item.device, item.microphone) if device)
+        return who.user_id == job.status.owner_id and all(self._may_export(who, device) for device in devices)
 
     # the work
 
@@ -397,10 +408,6 @@ class ExportJobs:
                 "comment": job.kept.request.comment[:200],
             },
         )
-
-
-def _may(who: Principal, status: ExportJob) -> bool:
-    return who.is_administrator or who.user_id == status.owner_id
 
 
 def _pread(fd: int, size: int, offset: int) -> bytes:

@@ -21,7 +21,7 @@ from common.foundation.errors import StorageError
 from common.foundation.ids import DeviceId
 from common.media.access_unit import TrackName
 from server.recording.ledger.reasons import ASSIGNED
-from server.recording.sqlite_threads import SQLITE_ERRORS, ThreadConnections, transaction
+from server.recording.sqlite_threads import SQLITE_ERRORS, ThreadConnections, tells_damage, transaction
 
 LEDGER = "ledger.sqlite3"
 VERSION = 1
@@ -131,10 +131,7 @@ class LedgerFile:
             with self._sqlite() as connection:
                 sound = connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
         except StorageError as error:
-            cause = error.__cause__
-            sound = isinstance(cause, sqlite3.OperationalError) or not isinstance(
-                cause, sqlite3.DatabaseError | UnicodeDecodeError
-            )
+            sound = not tells_damage(error)
             if sound:
                 raise
         if not sound:

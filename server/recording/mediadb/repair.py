@@ -18,6 +18,7 @@ from server.recording.mediadb.fragments import FragmentTable, pack_table
 from server.recording.mediadb.index import OPEN, SealedSegment, SegmentIndex, SegmentRow, ended_by
 from server.recording.mediadb.layout import INDEX, SegmentPath, segment_path, segments_on_disk
 from server.recording.mediadb.trailer import read_trailer
+from server.recording.sqlite_threads import tells_damage
 
 log = logging.getLogger(__name__)
 
@@ -166,24 +167,29 @@ def repair_at_start(root: Path, index: SegmentIndex) -> RepairReport:
             broken = index.check() if index.path.exists() else []
         except StorageError as error:
             broken = [str(error)]
-        if broken:
-            return _rebuild_broken(root, index, broken)
-        report = RepairReport()
-        for row in index.rows("state=? ORDER BY start_us", (OPEN,)):
-            _repair_file(SegmentPath(segment_path(root, row.key, row.start), row.key, row.start), index, report)
-            if not segment_path(root, row.key, row.start).exists():
-                index.remove([row.id])
-                report.forgotten += 1
-        for found in segments_on_disk(root, _NEWEST_DAYS):
-            if not index.spans(found.key, found.start, found.start + 1):
-                _repair_file(found, index, report)
-        return report
+        if not broken:
+            try:
+                return _repair(root, index)
+            except StorageError as error:  # SQLite's own check does not look into everything that is read here
+                if not tells_damage(error):
+                    raise
+                broken = [str(error)]
+        move_aside(index, broken[0])
+        return reindex(root, index, thorough=False)
 
 
-def _rebuild_broken(root: Path, index: SegmentIndex, broken: list[str]) -> RepairReport:
-    """Move a damaged index aside and make a new one."""
-    move_aside(index, broken[0])
-    return reindex(root, index, thorough=False)
+def _repair(root: Path, index: SegmentIndex) -> RepairReport:
+    """Put a sound index right; raise StorageError."""
+    report = RepairReport()
+    for row in index.rows("state=? ORDER BY start_us", (OPEN,)):
+        _repair_file(SegmentPath(segment_path(root, row.key, row.start), row.key, row.start), index, report)
+        if not segment_path(root, row.key, row.start).exists():
+            index.remove([row.id])
+            report.forgotten += 1
+    for found in segments_on_disk(root, _NEWEST_DAYS):
+        if not index.spans(found.key, found.start, found.start + 1):
+            _repair_file(found, index, report)
+    return report
 
 
 def move_aside(index: SegmentIndex, reason: str) -> None:

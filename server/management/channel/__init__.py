@@ -1,0 +1,1 @@
+"""The service channel: tells clients, daemons and third parties what has changed."""
