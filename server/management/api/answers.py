@@ -18,6 +18,7 @@ from common.model.item import problems_of
 from common.net.certificates import BadCertificate
 from server.management.api.tasks import TooManyTasks
 from server.management.configuration.items import InvalidProperties, NoSuchItem, VersionConflict
+from server.management.database.lease import LeaseLost
 from server.management.database.outage import RETRY_AFTER_S, DatabaseAway
 from server.management.identity.accounts import LastAdministrator
 from server.management.identity.sessions import GrantRefused
@@ -91,7 +92,7 @@ def failed(error: VmsError) -> Response:
             return failure(HTTPStatus.BAD_REQUEST, {"": explain(error)})
         case BadRequest() | BadCertificate():
             return failure(HTTPStatus.BAD_REQUEST, {"": str(error)})
-        case DatabaseAway():
+        case DatabaseAway() | LeaseLost():
             return _later(failure(HTTPStatus.SERVICE_UNAVAILABLE, {"": explain(error)}))
         case TooManyTasks() | StorageError():
             log.error("request failed", extra={"cause": str(error)})
