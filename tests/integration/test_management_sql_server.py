@@ -16,7 +16,7 @@ from server.management.database.address import read_database_url
 from server.management.database.engines import DatabaseLimits
 from server.management.database.outage import DatabaseAway
 from server.management.database.sql_server import SqlServer
-from server.management.database.store import _MIGRATIONS, Database, DatabaseUnusable
+from server.management.database.store import MIGRATIONS, Database, DatabaseUnusable
 from tests.support.management_rig import managing
 from tests.support.tds_server import PASSWORD, Cut, Refused, Rows, Silence, tds_server
 
@@ -36,7 +36,7 @@ def for_2022():
 def script():
     """All migrations as SQL Server would get them."""
     config = Config(output_buffer=io.StringIO())
-    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["offline"] = {"url": "mssql+vedette://", "literal_binds": True}
     command.upgrade(config, "head", sql=True)
     return config.output_buffer.getvalue()

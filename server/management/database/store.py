@@ -21,7 +21,7 @@ from server.management.database.engines import DatabaseLimits, for_reading, for_
 from server.management.database.outage import RETRY_AFTER_S, DatabaseAway, Outage, is_away, reason_of
 from server.management.database.tables import StateRow
 
-_MIGRATIONS = Path(__file__).with_name("migrations")
+MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 class DatabaseUnusable(StorageError):
@@ -150,7 +150,7 @@ class Database:
 
     def _migrate(self) -> None:
         config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         with self._told(), self._writers.connect() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
