@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from common.model.item import Item
 from common.model.permissions import Verb
 from common.net.tokens import Principal
-from server.management.api import permissions, rest_tasks
+from server.management.api import evidence_locks, permissions, rest_tasks
 from server.management.api.answers import UnknownResource, WrongMethod, failed, read_object
 from server.management.api.callers import caller, need_administrator
 from server.management.api.changing import changed, created, deleted
@@ -60,6 +60,8 @@ def router(services: Services) -> APIRouter:
         segments = str(request.scope["vedette.path"])[len(ROOT) :].strip("/").split("/")
         if permissions.answers(segments):
             return await permissions.answer(services, principal, segments, request)
+        if segments[0].lower() == evidence_locks.RESOURCE:
+            return await evidence_locks.answer(services, segments, request)
         if segments[0].lower() == "tasks":
             return await rest_tasks.tasks(services, principal, segments[1:], request)
         if len(segments) == 3 and segments[0].lower() == "roles" and segments[2].lower() == "users":
