@@ -59,6 +59,7 @@ from server.management.identity.vms_tokens import VmsTokens
 from server.management.listening import HttpsServer, bound_socket, shown_host
 from server.management.registration.certificates import CHECK_EVERY_S, SiteCertificates, own_addresses
 from server.management.registration.enrolment import Enrolment
+from server.management.registration.recorder_questions import RecorderQuestions
 from server.management.registration.site_keys import check_keys, note_keys
 from server.management.registration.statuses import RecorderStatuses
 from server.management.services import Services
@@ -308,6 +309,7 @@ def _services(
             now_s=now_s,
         )
         enrolment.keep_token_file(session)
+    statuses, ca_pem = RecorderStatuses(clock.monotonic_s), certificates.authority.certificate_pem.decode()
     return Services(
         clock=clock,
         database=database,
@@ -351,7 +353,8 @@ def _services(
         role_permissions=role_permissions,
         authority=authority,
         enrolment=enrolment,
-        statuses=RecorderStatuses(clock.monotonic_s),
+        statuses=statuses,
+        questions=RecorderQuestions(items, statuses, ca_pem),
         feed=RecorderFeed(items, keys, role_permissions, authority),
         changes=loop.changes,
         tasks=LongTasks(loop.group, task_failure),
@@ -359,7 +362,7 @@ def _services(
         site_id=site_id,
         site_name=name,
         issuer=issuer,
-        ca_pem=certificates.authority.certificate_pem.decode(),
+        ca_pem=ca_pem,
         own_addresses=own_addresses(),
     )
 

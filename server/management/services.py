@@ -27,6 +27,7 @@ from server.management.identity.signing import SigningKeys
 from server.management.identity.subjects import Subjects
 from server.management.identity.vms_tokens import VmsTokens
 from server.management.registration.enrolment import Enrolment
+from server.management.registration.recorder_questions import RecorderQuestions
 from server.management.registration.statuses import RecorderStatuses
 
 
@@ -58,6 +59,7 @@ class Services:
     authority: Authority
     enrolment: Enrolment
     statuses: RecorderStatuses
+    questions: RecorderQuestions
     feed: RecorderFeed
     changes: ConfigurationChanges
     tasks: LongTasks
