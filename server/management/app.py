@@ -32,6 +32,7 @@ from server.management.database.store import Database
 from server.management.identity.accounts import Accounts
 from server.management.identity.authorization_codes import AuthorizationCodes
 from server.management.identity.directories import Directories
+from server.management.identity.directory_watch import DirectoryWatch
 from server.management.identity.external_users import ExternalUsers
 from server.management.identity.first_factor import FirstFactor
 from server.management.identity.first_start import FirstAdministrator, prepare_site
@@ -122,6 +123,7 @@ async def management_server(
                 await asyncio.sleep(0.01)
             helpers = [
                 group.create_task(_renew(server, certificates, clock), name="certificate"),
+                group.create_task(services.directory_watch.run(), name="directories"),
                 group.create_task(switchboard.watch_tokens(partial(_revoked, services)), name="revoked tokens"),
                 group.create_task(
                     switchboard.watch_states(RecordingServer.kind.plural, services.statuses.online), name="states"
@@ -240,6 +242,7 @@ def _services(
         external=external,
         second_factors=factors,
         directories=directories,
+        directory_watch=DirectoryWatch(database, loop.database_pool, directories, external, clock),
         first_factor=first_factor,
         sign_in=SignIn(
             database=database,

@@ -12,6 +12,7 @@ from server.management.database.store import Database
 from server.management.identity.accounts import Accounts
 from server.management.identity.authorization_codes import AuthorizationCodes
 from server.management.identity.directories import Directories
+from server.management.identity.directory_watch import DirectoryWatch
 from server.management.identity.external_users import ExternalUsers
 from server.management.identity.first_factor import FirstFactor
 from server.management.identity.first_start import FirstAdministrator
@@ -46,6 +47,7 @@ class Services:
     external: ExternalUsers
     second_factors: SecondFactors
     directories: Directories
+    directory_watch: DirectoryWatch
     first_factor: FirstFactor
     sign_in: SignIn
     codes: AuthorizationCodes

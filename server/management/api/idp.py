@@ -42,6 +42,7 @@ def router(services: Services) -> APIRouter:
                 started, id_token = redeemed
                 return token_answer(started.granted, id_token=id_token)
             case "refresh_token":
+                await services.directory_watch.before_renewal(form.get("refresh_token", ""))
                 granted = await run(_grant_refresh, services, form.get("refresh_token", ""))
                 if granted is None:
                     raise expired_session()
