@@ -1,9 +1,10 @@
 """What signing in does away from the GUI thread: trust on first use, then the password."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from common.clients.management import ManagementClient
+from common.clients.sign_in import SignInProofs
 from common.foundation.errors import SettingsError, VmsError
 from common.net.tls import CaOffer, CertificateNotTrusted, fetch_ca
 from common.ui.remembered import Remembered, RememberedServer
@@ -24,6 +25,7 @@ class Credentials:
     user: str
     password: str
     setup_code: str = ""
+    proofs: SignInProofs = field(default_factory=SignInProofs)
 
     def __repr__(self) -> str:  # a password must not reach a log
         return f"Credentials({self.server_url}, {self.user})"
@@ -50,7 +52,7 @@ def sign_in(typed: Credentials, remembered: Remembered, trusted_pem: str = "") -
     try:
         if typed.setup_code:
             client.set_up(typed.setup_code, typed.user, typed.password)
-        client.sign_in(typed.user, typed.password)
+        codes = client.sign_in(typed.user, typed.password, typed.proofs)
     except CertificateNotTrusted as error:
         client.close()
         if _belongs_to_another(typed.server_url, ca_pem):
@@ -65,7 +67,7 @@ def sign_in(typed: Credentials, remembered: Remembered, trusted_pem: str = "") -
     except SettingsError as error:
         client.close()
         raise error
-    return Session(client, ca_pem, typed.server_url, typed.user)
+    return Session(client, ca_pem, typed.server_url, typed.user, codes)
 
 
 def _address(server_url: str) -> str:
