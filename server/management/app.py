@@ -40,6 +40,7 @@ from server.management.identity.lockout import Lockout
 from server.management.identity.password_policy import PasswordPolicy
 from server.management.identity.passwords import Passwords
 from server.management.identity.pending import PendingSignIns
+from server.management.identity.providers import Providers
 from server.management.identity.revocations import revoked_tokens
 from server.management.identity.second_factor import SecondFactors
 from server.management.identity.sessions import Sessions
@@ -259,6 +260,7 @@ def _services(
         codes=AuthorizationCodes(now_s),
         vms_tokens=VmsTokens(subjects, now_s),
         pending=PendingSignIns(clock.monotonic_s),
+        providers=Providers(items, external, database, loop.database_pool, now_s=now_s, monotonic_s=clock.monotonic_s),
         first_administrator=FirstAdministrator(accounts, passwords, lockout, site_id),
         enrolment=enrolment,
         statuses=RecorderStatuses(clock.monotonic_s),

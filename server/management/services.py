@@ -19,6 +19,7 @@ from server.management.identity.first_start import FirstAdministrator
 from server.management.identity.lockout import Lockout
 from server.management.identity.passwords import Passwords
 from server.management.identity.pending import PendingSignIns
+from server.management.identity.providers import Providers
 from server.management.identity.second_factor import SecondFactors
 from server.management.identity.sessions import Sessions
 from server.management.identity.sign_in import SignIn
@@ -53,6 +54,7 @@ class Services:
     codes: AuthorizationCodes
     vms_tokens: VmsTokens
     pending: PendingSignIns
+    providers: Providers
     first_administrator: FirstAdministrator
     enrolment: Enrolment
     statuses: RecorderStatuses

@@ -93,9 +93,15 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/external-providers")
     async def external_providers() -> Response:
-        return JSONResponse([])
+        return JSONResponse(await run(_login_providers, services))
 
     return routes
+
+
+def _login_providers(services: Services) -> list[dict[str, str]]:
+    with services.database.read() as session:
+        found = services.providers.all(session)
+    return [{"LoginProviderId": each.id, "DisplayName": each.item.name} for each in found]
 
 
 def _need_client(form: Mapping[str, str]) -> None:
