@@ -47,6 +47,7 @@ from server.management.identity.sessions import Sessions
 from server.management.identity.sign_in import SignIn
 from server.management.identity.signing import SigningKeys
 from server.management.identity.subjects import Subjects
+from server.management.identity.tickets import tickets_from
 from server.management.identity.vms_tokens import VmsTokens
 from server.management.listening import HttpsServer, bound_socket, shown_host
 from server.management.registration.certificates import CHECK_EVERY_S, SiteCertificates, own_addresses
@@ -225,6 +226,7 @@ def _services(
         database=database,
         database_pool=loop.database_pool,
         password_pool=loop.password_pool,
+        directory_pool=loop.directory_pool,
         items=items,
         accounts=accounts,
         passwords=passwords,
@@ -260,6 +262,7 @@ def _services(
         codes=AuthorizationCodes(now_s),
         vms_tokens=VmsTokens(subjects, now_s),
         pending=PendingSignIns(clock.monotonic_s),
+        tickets=tickets_from(settings.kerberos_keytab),
         providers=Providers(items, external, database, loop.database_pool, now_s=now_s, monotonic_s=clock.monotonic_s),
         first_administrator=FirstAdministrator(accounts, passwords, lockout, site_id),
         enrolment=enrolment,

@@ -25,6 +25,7 @@ from server.management.identity.sessions import Sessions
 from server.management.identity.sign_in import SignIn
 from server.management.identity.signing import SigningKeys
 from server.management.identity.subjects import Subjects
+from server.management.identity.tickets import Tickets
 from server.management.identity.vms_tokens import VmsTokens
 from server.management.registration.enrolment import Enrolment
 from server.management.registration.statuses import RecorderStatuses
@@ -32,12 +33,14 @@ from server.management.registration.statuses import RecorderStatuses
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`database_pool` runs transactions, `password_pool` the slow hashes: never one inside the other."""
+    """`database_pool` runs transactions, `password_pool` the slow hashes,
+    `directory_pool` questions to directories: never one inside the other."""
 
     clock: Clock
     database: Database
     database_pool: BoundedPool
     password_pool: BoundedPool
+    directory_pool: BoundedPool
     items: Items
     accounts: Accounts
     passwords: Passwords
@@ -55,6 +58,7 @@ class Services:
     vms_tokens: VmsTokens
     pending: PendingSignIns
     providers: Providers
+    tickets: Tickets | None
     first_administrator: FirstAdministrator
     enrolment: Enrolment
     statuses: RecorderStatuses

@@ -1,5 +1,9 @@
 """Signing in with accounts of a real OpenLDAP and a real Active Directory domain controller."""
 
+import importlib.util
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -316,3 +320,54 @@ def test_who_is_disabled_or_loses_a_group_in_the_directory_is_signed_out(server,
         set_in_samba(samba, 'sam.enable_account("(sAMAccountName=bob)")')
         set_in_samba(samba, 'sam.add_remove_group_members("managers", ["dave"])')
     assert sign_in(server, "LAB\\bob").status_code == 200
+
+
+def ticket_of(samba, user):
+    """Return what a client on the domain's computer sends: SPNEGO, made in a process with that domain's settings."""
+    script = (
+        "import base64, gssapi, sys\n"
+        "name = gssapi.Name(sys.argv[1], gssapi.NameType.user)\n"
+        "server = gssapi.Name('HTTP@vms.lab.test', gssapi.NameType.hostbased_service)\n"
+        "spnego = gssapi.OID.from_int_seq('1.3.6.1.5.5.2')\n"
+        "mechs = [gssapi.MechType.kerberos, spnego]\n"
+        "password = sys.argv[2].encode()\n"
+        "held = gssapi.raw.acquire_cred_with_password(name, password, usage='initiate', mechs=mechs).creds\n"
+        "context = gssapi.SecurityContext(name=server, creds=gssapi.Credentials(held), mech=spnego, usage='initiate')\n"
+        "print(base64.b64encode(context.step()).decode())\n"
+    )
+    environment = {**os.environ, "KRB5_CONFIG": str(samba.krb5_conf), "KRB5CCNAME": f"MEMORY:{user}"}
+    command = [sys.executable, "-c", script, f"{user}@LAB.TEST", DIRECTORY_PASSWORD]
+    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_a_kerberos_ticket_signs_in(tmp_path, samba):
+    if importlib.util.find_spec("gssapi") is None:
+        pytest.skip("gssapi is not installed")
+    form = {"grant_type": "windows_credentials", "client_id": "VmsClient"}
+    with managing(tmp_path, kerberos_keytab=str(samba.keytab)) as server:
+        added(server, samba)
+        give_role(server, "LAB\\operators")
+
+        def with_ticket(ticket, path="/IDP/connect/token", **more):
+            return server.send("POST", path, data={**form, **more}, headers={"Authorization": f"Negotiate {ticket}"})
+
+        asked = server.grant(**form)
+        assert (asked.status_code, asked.headers["WWW-Authenticate"]) == (401, "Negotiate")
+        answer = with_ticket(ticket_of(samba, "bob"))
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["WWW-Authenticate"].startswith("Negotiate ")
+        token = answer.json()["access_token"]
+        assert server.send("GET", "/api/internal/v1/account", token).json()["data"]["name"] == "LAB\\bob"
+        used = ticket_of(samba, "alice")
+        assert with_ticket(used).status_code == 200
+        assert with_ticket(used).json()["error_code"] == "InvalidCredentials"  # a ticket counts once
+        assert with_ticket(ticket_of(samba, "carol")).json()["error_code"] == "NotAuthorized"
+        for garbage in ("AAAA", "!!", "YII" + "A" * 400):
+            assert with_ticket(garbage).json()["error_code"] == "InvalidCredentials"
+        through_gateway = with_ticket(ticket_of(samba, "bob"), "/API/IDP/connect/token")
+        assert through_gateway.json()["error"] == "unsupported_grant_type"
+        role = server.rest(
+            "PATCH", f"roles/{operators(server)['id']}", admin(server), json={"secondFactorRequired": True}
+        )
+        assert role.status_code == 200
+        assert with_ticket(ticket_of(samba, "bob")).json()["error_code"] == "SecondFactorSetup"

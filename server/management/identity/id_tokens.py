@@ -85,7 +85,7 @@ def verified_claims(
             raise UnknownKey("its token is signed with an unknown key")
         claims: dict[str, Any] = jwt.decode(
             id_token,
-            keys[0],
+            keys[0].key,
             algorithms=[header["alg"]],
             audience=client_id,
             issuer=metadata.issuer,
