@@ -11,7 +11,7 @@ screen=(xvfb)
 # Peers to test against: cameras, players, a window manager and hands for the real applications, directories.
 peers=(ffmpeg python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good
     gstreamer1.0-plugins-bad gstreamer1.0-rtsp openbox xdotool x11-utils x11-xserver-utils
-    pulseaudio pulseaudio-utils slapd samba samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind)
+    pulseaudio pulseaudio-utils postgresql slapd samba samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind)
 
 case "${1:-}" in
     demo)

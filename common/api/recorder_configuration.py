@@ -44,6 +44,7 @@ class RecordedStorage(_Frozen):
     max_size_mb: int = 0  # 0: no limit
     archives: tuple[RecordedArchive, ...] = ()
     spill_to: str = ""  # id of the storage that takes over when this one fails or is too slow; empty: none
+    signing: bool = False  # seals of recordings are signed with the recorder's key, in its archives too
 
 
 class RecordedDevice(_Frozen):

@@ -119,7 +119,11 @@ SERVERS = Namespace(
     _KEPT,
 )
 SECURITY = Namespace(
-    "4e3dfc85-e9ed-43fe-82ae-31f7fcb8a968", "Security", "Users and roles", ("basicUsers", "roles", "users"), _KEPT
+    "4e3dfc85-e9ed-43fe-82ae-31f7fcb8a968",
+    "Security",
+    "Users and roles",
+    ("basicUsers", "roles", "users", "claims", "directories", "loginProviders", "registeredClaims"),
+    _KEPT,
 )
 
 NAMESPACES: tuple[Namespace, ...] = (
@@ -188,6 +192,16 @@ class Permissions:
                     found += of_role.get(item, ())
         mask = effective(found, active)
         return mask if mask & namespace.bits[Verb.READ] else 0
+
+    def anywhere(self, verb: Verb, roles: Iterable[str], namespace: Namespace) -> bool:
+        """Return whether a user with these roles is allowed a thing with at least one item, perhaps at other times."""
+        bit = namespace.bits.get(verb, 0)
+        return any(
+            grant.allow & bit
+            for role in roles
+            for grants in self._grants.get((role, namespace.id), {}).values()
+            for grant in grants
+        )
 
     def may(
         self, verb: Verb, roles: Iterable[str], namespace: Namespace, within: Sequence[str], active: Active

@@ -31,6 +31,7 @@ def main() -> None:
                     "ca": str(running.ca),
                     "first_start": running.first_start,
                     "setup_code": running.setup_code,
+                    "standby": running.standby,
                 }
             )
             await started.stopped()

@@ -3,13 +3,16 @@
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from argon2 import PasswordHasher
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.types import ASGIApp
 
 from common.foundation.clock import Clock
 from common.foundation.errors import SettingsError, VmsError
@@ -19,7 +22,7 @@ from common.model.users import ADMINISTRATORS_ROLE_ID
 from common.net.certificates import fingerprint
 from common.net.discovery import announced
 from server.management.api.application import application
-from server.management.api.callers import may_read, principal_of
+from server.management.api.callers import may_know, principal_of
 from server.management.api.failures import task_failure
 from server.management.api.tasks import LongTasks
 from server.management.channel.journal import Journal
@@ -27,9 +30,14 @@ from server.management.channel.switchboard import Switchboard
 from server.management.configuration.changes import ConfigurationChanges
 from server.management.configuration.items import Items
 from server.management.configuration.recorder_feed import RecorderFeed
+from server.management.database.lease import Lease
+from server.management.database.lease_locks import lease_lock
+from server.management.database.opening import opened_database
+from server.management.database.outage import DatabaseAway, DatabasePool
 from server.management.database.sealing import Seal
 from server.management.database.store import Database
 from server.management.identity.accounts import Accounts
+from server.management.identity.authority import Authority
 from server.management.identity.authorization_codes import AuthorizationCodes
 from server.management.identity.directories import Directories
 from server.management.identity.directory_watch import DirectoryWatch
@@ -40,6 +48,7 @@ from server.management.identity.lockout import Lockout
 from server.management.identity.password_policy import PasswordPolicy
 from server.management.identity.passwords import Passwords
 from server.management.identity.pending import PendingSignIns
+from server.management.identity.permissions import RolePermissions
 from server.management.identity.providers import Providers
 from server.management.identity.revocations import revoked_tokens
 from server.management.identity.second_factor import SecondFactors
@@ -52,9 +61,11 @@ from server.management.identity.vms_tokens import VmsTokens
 from server.management.listening import HttpsServer, bound_socket, shown_host
 from server.management.registration.certificates import CHECK_EVERY_S, SiteCertificates, own_addresses
 from server.management.registration.enrolment import Enrolment
+from server.management.registration.site_keys import check_keys, note_keys
 from server.management.registration.statuses import RecorderStatuses
 from server.management.services import Services
 from server.management.settings import ManagementSettings
+from server.management.standing_by import Front, give_back, keep_lease, shown_lateness, wait_for_lease
 
 log = logging.getLogger(__name__)
 
@@ -64,88 +75,161 @@ _PASSWORD_THREADS = 2  # each hash takes 64 MB for a moment
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server that answers. `setup_code` is None once there is an administrator."""
+    """A server that answers. `setup_code` is None once there is an administrator; `standby`: another one serves."""
 
     https: str
     ca: Path
     first_start: bool
     setup_code: str | None
+    standby: bool = False
 
 
 @asynccontextmanager
 async def management_server(
     settings: ManagementSettings, data: Path, clock: Clock, admin_password_file: Path | None = None
 ) -> AsyncIterator[Running]:
-    """Serve until left. Raises SettingsError, DatabaseUnusable, BadCertificate."""
+    """Serve, or stand by for the one that does, until left.
+
+    Raises SettingsError, DatabaseUnusable, DatabaseAway, BadCertificate; LeaseLost when another server has taken over.
+    """
     folder = data / "management"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     listening = bound_socket(settings)
+    database = opened_database(settings, folder)
     try:
+        first_keys = not (folder / "ca.pem").exists()
+        await asyncio.to_thread(_check_keys, database, folder, first_keys)
         certificates = await asyncio.to_thread(
             SiteCertificates, folder, settings.site_name or socket.gethostname(), settings.hosts
         )
-        database = await asyncio.to_thread(Database, folder / "configuration.sqlite3")
+        https = f"https://{shown_host(settings, certificates.hosts)}:{listening.getsockname()[1]}"
+        lease = Lease(database, lease_lock(database), https, clock.monotonic_s)
     except BaseException:
         listening.close()
+        database.close()
         raise
     try:
         async with (
-            BoundedPool("configuration database", settings.database_threads) as database_pool,
+            DatabasePool(settings.database_threads, database.outage) as database_pool,
             BoundedPool("passwords", _PASSWORD_THREADS) as password_pool,
             BoundedPool("directories", settings.directory_threads) as directory_pool,
+            BoundedPool("lease", 1) as lease_thread,
             asyncio.TaskGroup() as group,
         ):
             changes = ConfigurationChanges()
-            journal = Journal(clock)
-            database.on_change(changes.happened)
-            database.on_change(journal.happened)
-            services = await database_pool.run(
-                _services,
-                settings,
-                data,
-                database,
-                certificates,
-                _Loop(clock, database_pool, password_pool, directory_pool, changes, group),
-            )
-            if admin_password_file is not None:
-                await password_pool.run(_first_user, services, admin_password_file)
-            needs_setup = await database_pool.run(_needs_setup, services)
-            code = services.first_administrator.code if needs_setup else None
-            port = listening.getsockname()[1]
-            https = f"https://{shown_host(settings, certificates.hosts)}:{port}"
-            switchboard = Switchboard(
-                journal,
-                partial(principal_of, services),
-                lambda who, notice: may_read(who, notice.resource),
-                lambda: clock.now_us() / 1e6,
-            )
-            server = HttpsServer(application(services, switchboard), certificates)
-            serving = group.create_task(server.serve(sockets=[listening]), name="https")
-            while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells only by this flag
+            loop = _Loop(clock, database_pool, password_pool, directory_pool, changes, group)
+            serving = _Serving(settings, data, database, certificates, loop, admin_password_file)
+            front = Front(certificates.authority.certificate_pem.decode())
+            try:
+                ours = await lease_thread.run(lease.try_take)
+            except DatabaseAway:
+                if first_keys:
+                    raise
+                ours = False
+            if ours:
+                front.serve(await serving.begin(https))
+            server = HttpsServer(front, certificates)
+            running = group.create_task(server.serve(sockets=[listening]), name="https")
+            while not server.started and not running.done():  # noqa: ASYNC110 - uvicorn tells only by this flag
                 await asyncio.sleep(0.01)
             helpers = [
                 group.create_task(_renew(server, certificates, clock), name="certificate"),
-                group.create_task(services.directory_watch.run(), name="directories"),
-                group.create_task(switchboard.watch_tokens(partial(_revoked, services)), name="revoked tokens"),
-                group.create_task(
-                    switchboard.watch_states(RecordingServer.kind.plural, services.statuses.online), name="states"
-                ),
+                group.create_task(_hold(lease, lease_thread, front, serving, https), name="lease"),
             ]
-            if settings.announce:
-                helpers.append(group.create_task(_announce(services, settings, port), name="announce"))
-            log.info("management server answers", extra={"https": https, "needs_setup": needs_setup})
+            log.info("management server answers", extra={"https": https, "standby": not ours})
             try:
-                yield Running(https, certificates.ca_path, needs_setup, code)
+                yield Running(https, certificates.ca_path, serving.needs_setup, serving.setup_code, not ours)
             finally:
                 changes.close()
-                for helper in helpers:
+                for helper in [*helpers, *serving.helpers]:
                     helper.cancel()
-                services.tasks.stop_all()
+                serving.stop()
                 server.should_exit = True
-                await asyncio.wait([serving, *helpers])  # before the group cancels them a second time
+                # before the group cancels them a second time
+                await asyncio.wait([running, *helpers, *serving.helpers])
     finally:
         listening.close()
+        await give_back(lease)
         await asyncio.to_thread(database.close)
+
+
+async def _hold(lease: Lease, thread: BoundedPool, front: Front, serving: "_Serving", https: str) -> None:
+    """Wait for the lease, serve, and keep it; raises LeaseLost when another server has taken over."""
+    if not lease.held:
+        await wait_for_lease(lease, front, thread, serving.loop.clock)
+        front.serve(await serving.begin(https))
+    await keep_lease(lease, thread, serving.loop.clock, shown_lateness)
+
+
+def _check_keys(database: Database, folder: Path, first_keys: bool) -> None:
+    """See that this folder's keys are those of the site in the database, before any are made. Raises SiteKeysWrong."""
+    try:
+        with database.read() as session:
+            check_keys(session, folder)
+    except DatabaseAway:
+        if first_keys:
+            raise
+    except SQLAlchemyError:
+        log.info("a database without a site yet")
+
+
+class _Serving:
+    """The serving server's parts, made when it is this one's turn."""
+
+    def __init__(  # noqa: PLR0917 - as many parts as there are
+        self,
+        settings: ManagementSettings,
+        data: Path,
+        database: Database,
+        certificates: SiteCertificates,
+        loop: "_Loop",
+        admin_password_file: Path | None,
+    ) -> None:
+        self.loop = loop
+        self.helpers: list[asyncio.Task[None]] = []
+        self.needs_setup = False
+        self.setup_code: str | None = None
+        self._settings = settings
+        self._data = data
+        self._database = database
+        self._certificates = certificates
+        self._admin_password_file = admin_password_file
+        self._services: Services | None = None
+
+    async def begin(self, https: str) -> ASGIApp:
+        """Make everything and return what answers clients."""
+        loop = self.loop
+        journal = Journal(loop.clock)
+        self._database.on_change(loop.changes.happened)
+        self._database.on_change(journal.happened)
+        services = await loop.database_pool.run(
+            _services, self._settings, self._data, self._database, self._certificates, loop
+        )
+        self._services = services
+        if self._admin_password_file is not None:
+            await loop.password_pool.run(_first_user, services, self._admin_password_file)
+        self.needs_setup = await loop.database_pool.run(_needs_setup, services)
+        self.setup_code = services.first_administrator.code if self.needs_setup else None
+        switchboard = Switchboard(
+            journal,
+            partial(principal_of, services),
+            partial(may_know, services),
+            lambda: loop.clock.now_us() / 1e6,
+        )
+        online = services.statuses.online
+        self._start("revoked tokens", switchboard.watch_tokens(partial(_revoked, services)))
+        self._start("states", switchboard.watch_states(RecordingServer.kind.plural, online))
+        self._start("directories", services.directory_watch.run())
+        if self._settings.announce:
+            self._start("announce", _announce(services, self._settings, urlsplit(https).port or 443))
+        return application(services, switchboard)
+
+    def stop(self) -> None:
+        if self._services is not None:
+            self._services.tasks.stop_all()
+
+    def _start(self, name: str, work: Coroutine[None, None, None]) -> None:
+        self.helpers.append(self.loop.group.create_task(work, name=name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +269,8 @@ def _services(
     hasher = PasswordHasher(time_cost=settings.password_hash_passes, memory_cost=settings.password_hash_memory_kib)
     passwords = Passwords(policy, hasher)
     accounts = Accounts(items, policy, now_s)
+    role_permissions = RolePermissions(items)
+    authority = Authority(role_permissions)
     lockout = Lockout(settings.lockout_after, settings.lockout_first_s, settings.lockout_most_s, clock.monotonic_s)
     by_address = Lockout(
         settings.address_lockout_after,
@@ -211,6 +297,9 @@ def _services(
     with database.write() as session:
         name = settings.site_name or socket.gethostname()
         site_id, issuer = prepare_site(session, items, name, f"https://{certificates.hosts[0]}/idp")
+        check_keys(session, data / "management")
+        note_keys(session, certificates.authority.certificate_pem.decode())
+        role_permissions.prepare(session)
         keys = SigningKeys(session, seal, now_s())
         enrolment = Enrolment(
             items,
@@ -265,9 +354,11 @@ def _services(
         tickets=tickets_from(settings.kerberos_keytab),
         providers=Providers(items, external, database, loop.database_pool, now_s=now_s, monotonic_s=clock.monotonic_s),
         first_administrator=FirstAdministrator(accounts, passwords, lockout, site_id),
+        role_permissions=role_permissions,
+        authority=authority,
         enrolment=enrolment,
         statuses=RecorderStatuses(clock.monotonic_s),
-        feed=RecorderFeed(items, keys),
+        feed=RecorderFeed(items, keys, role_permissions, authority),
         changes=loop.changes,
         tasks=LongTasks(loop.group, task_failure),
         redirect_uris=tuple(settings.redirect_uris),
@@ -308,7 +399,10 @@ async def _revoked(services: Services) -> frozenset[str]:
         with services.database.read() as session:
             return frozenset(revoked_tokens(session, services.clock.now_us() / 1e6))
 
-    return await services.database_pool.run(read)
+    try:
+        return await services.database_pool.run(read)
+    except DatabaseAway:
+        return frozenset()  # asked again soon
 
 
 async def _renew(server: HttpsServer, certificates: SiteCertificates, clock: Clock) -> None:

@@ -10,6 +10,7 @@ from server.management.configuration.items import Items
 from server.management.configuration.recorder_feed import RecorderFeed
 from server.management.database.store import Database
 from server.management.identity.accounts import Accounts
+from server.management.identity.authority import Authority
 from server.management.identity.authorization_codes import AuthorizationCodes
 from server.management.identity.directories import Directories
 from server.management.identity.directory_watch import DirectoryWatch
@@ -19,6 +20,7 @@ from server.management.identity.first_start import FirstAdministrator
 from server.management.identity.lockout import Lockout
 from server.management.identity.passwords import Passwords
 from server.management.identity.pending import PendingSignIns
+from server.management.identity.permissions import RolePermissions
 from server.management.identity.providers import Providers
 from server.management.identity.second_factor import SecondFactors
 from server.management.identity.sessions import Sessions
@@ -60,6 +62,8 @@ class Services:
     providers: Providers
     tickets: Tickets | None
     first_administrator: FirstAdministrator
+    role_permissions: RolePermissions
+    authority: Authority
     enrolment: Enrolment
     statuses: RecorderStatuses
     feed: RecorderFeed

@@ -49,7 +49,27 @@ class ManagementSettings(Settings):
     )
     directory_threads: int = setting(4, "Questions to directories at once.", ge=1, le=64)
     password_min_chars: int = setting(8, "Shortest password of a basic user.", unit="characters", ge=4, le=128)
+    database_url: str = setting(
+        "",
+        "Where the configuration is kept: `postgresql://user@host/database`, `mssql://user@host/database` or "
+        "`sqlite:////folder/file`. Options: `?tls=off|encrypt|verify`, `&ca_file=`, `&password_file=`. "
+        "Empty: a SQLite file in the data folder.",
+        repr=False,
+    )
+    database_password: str = setting(
+        "", "Password for the database, better given by the environment, or as a file in `database_url`.", repr=False
+    )
     database_threads: int = setting(4, "Threads for the configuration database.", ge=1, le=64)
+    database_pool: int = setting(16, "Most connections to the database.", ge=4, le=256)
+    database_connect_s: int = setting(5, "Longest wait for a connection to the database.", unit="s", ge=1, le=60)
+    database_statement_s: int = setting(30, "Longest time of one statement.", unit="s", ge=1, le=600)
+    database_patience_s: float = setting(
+        5.0,
+        "For how long a change is tried again while the database is away, before clients are told.",
+        unit="s",
+        ge=0,
+        le=60,
+    )
     log_level: str = setting(
         "INFO", "How much is logged: DEBUG, INFO, WARNING or ERROR.", pattern="^(DEBUG|INFO|WARNING|ERROR)$"
     )

@@ -78,15 +78,55 @@ def stats(root: Root, json: AsJson = False) -> None:
 
 
 @app.command()
-def verify(
-    package: Annotated[Path, typer.Argument(help="An exported package: the zip, or the folder it was unpacked to.")],
-    key: Annotated[str | None, typer.Option(help="Fingerprint of the recorder that must have signed it.")] = None,
+def verify(  # noqa: PLR0917 - typer calls it by name
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Storages, folders or files of recordings; or one exported package (zip, or its folder)."),
+    ],
+    device: Annotated[str, typer.Option(help="Only this camera or microphone.", show_default=False)] = "",
+    start: Annotated[str, typer.Option("--from", help="ISO 8601; without a zone it is this machine's time.")] = "",
+    end: Annotated[str, typer.Option("--to", help="As --from.")] = "",
+    key: Annotated[
+        list[str] | None,
+        typer.Option(help="Everything must be signed with this key: fingerprint, public key or PEM file; several."),
+    ] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="The recorder's data folder: its keys count.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Tell whether an exported package is as it left the recorder."""
-    from server.recording.exporting.verifying import verify_package
+    """Tell whether recordings, or an exported package, are what the recorder wrote; change nothing."""
+    from server.recording.exporting.verifying import is_package, verify_package
+    from server.recording.proof.recordings import Wanted, verify_recordings
 
-    _finish(lambda: verify_package(package, key), _print_verdict, as_json=json)
+    if len(paths) == 1 and is_package(paths[0]):
+        _finish(lambda: verify_package(paths[0], key[0] if key else None), _print_verdict, as_json=json)
+
+    def work() -> dict[str, Any]:
+        wanted = Wanted(
+            device,
+            _instant("--from", start) if start else -(1 << 62),
+            _instant("--to", end) if end else 1 << 62,
+            _trust(key or [], data),
+        )
+        with _measured("Verifying", quiet=json) as progress:
+            return verify_recordings(paths, wanted, progress)
+
+    _finish(work, _print_proof, as_json=json)
+
+
+def _trust(keys: list[str], data: Path | None) -> Any:
+    """Whose signatures count: the named keys, or those of the recorder on this machine, or anybody's."""
+    from server.recording.proof.findings import Trust
+    from server.recording.proof.signing import fingerprint, fingerprint_named, public_keys
+
+    if keys:
+        return Trust(frozenset(map(fingerprint_named, keys)), must_be_signed=True)
+    try:
+        known = public_keys((data or default_data_dir()).resolve())
+    except (StorageError, OSError):
+        if data is not None:
+            raise
+        known = []  # somebody who is not the recorder verifies what was given to him
+    return Trust(frozenset(map(fingerprint, known)) if known or data is not None else None)
 
 
 @app.command()
@@ -236,6 +276,29 @@ def _print_verdict(report: dict[str, Any]) -> None:
     for name in ("recorder", "exported", "by", "comment", "files", "gaps", "key"):
         if report.get(name):
             out.print(f"{name}: {escape(str(report[name]))}", soft_wrap=True)
+
+
+def _print_proof(report: dict[str, Any]) -> None:
+    out = Console(highlight=False)
+    for one in report["findings"]:
+        which = f" fragments {one['fragments'][0]}-{one['fragments'][1]}" if one["fragments"] else ""
+        where = f"{one['device']} {one['track']} {one['from']} - {one['to']}"
+        out.print(f"[red]{one['kind'].replace('_', ' ')}[/red]: {escape(where)}: {escape(one['why'])}", soft_wrap=True)
+        out.print(f"  {escape(one['path'])}{which}", soft_wrap=True)
+    if report["findings_left_out"]:
+        out.print(f"and {report['findings_left_out']} more")
+    for note in report["notes"]:
+        out.print(f"note: {escape(note)}", soft_wrap=True)
+    sealed, signed = report["sealed_fragments"], report["signed_fragments"]
+    out.print(
+        f"{report['files']} files, {report['fragments']} fragments: {sealed} as they were sealed, {signed} signed"
+    )
+    if report["not_sealed_files"]:
+        out.print(f"not sealed: {report['not_sealed_files']} files (recorded by an earlier version)")
+    for key in report["keys"]:
+        known = "" if key["known"] else " (not compared with any known key: see --key)"
+        out.print(f"key {key['fingerprint']}: {key['fragments']} fragments{known}")
+    out.print("[green]INTACT[/green]" if report["ok"] else "[red]CHANGED, see above[/red]")
 
 
 def _print_export(report: dict[str, Any]) -> None:

@@ -11,8 +11,8 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with managing(tmp_path_factory.mktemp("data")) as running:
+def server(tmp_path_factory, database_settings):
+    with managing(tmp_path_factory.mktemp("data"), **database_settings) as running:
         yield running
 
 

@@ -8,8 +8,8 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with managing(tmp_path_factory.mktemp("data")) as running:
+def server(tmp_path_factory, database_settings):
+    with managing(tmp_path_factory.mktemp("data"), **database_settings) as running:
         yield running
 
 
@@ -33,15 +33,20 @@ def test_storages_are_made_used_changed_and_removed(server):
     made = ask("POST", below, {"name": "Fast", "diskPath": "/srv/fast", "retainMinutes": 60}, 201)["result"]
     ask("POST", below, {"name": "Again", "diskPath": "/srv/fast/"}, 400)
     ask("POST", below, {"name": "Again", "diskPath": "/srv/x", "retainMinutes": 365_000 * 1440 + 1}, 400)
-    for promised in ({"encryptionMethod": "Strong"}, {"signing": True}):  # what no recorder does yet
-        ask("POST", below, {"name": "Safe", "diskPath": "/srv/safe", **promised}, 400)
-        ask("PATCH", f"storages/{made['id']}", promised, 400)
+    promised = {"encryptionMethod": "Strong"}  # what no recorder does yet
+    ask("POST", below, {"name": "Safe", "diskPath": "/srv/safe", **promised}, 400)
+    ask("PATCH", f"storages/{made['id']}", promised, 400)
     archives = f"storages/{made['id']}/archiveStorages"
     ask("POST", archives, {"name": "Old", "diskPath": "s3://bucket/old", "retainMinutes": 59}, 400)
     archive = ask("POST", archives, {"name": "Old", "diskPath": "s3://bucket/old", "retainMinutes": 120}, 201)["result"]
     ask("PATCH", f"storages/{made['id']}", {"retainMinutes": 121}, 400)
     spill = {"type": "storages", "id": first["id"]}
-    ask("PATCH", f"storages/{made['id']}", {"retainMinutes": 90, "maxSize": 500, "spillStorage": spill}, 200)
+    ask(
+        "PATCH",
+        f"storages/{made['id']}",
+        {"retainMinutes": 90, "maxSize": 500, "spillStorage": spill, "signing": True},
+        200,
+    )
     ask("PATCH", f"storages/{first['id']}", {"spillStorage": spill}, 400)
 
     answer = ask("POST", f"recordingServers/{reply.id}?task=AddHardware", {"hardwareAddress": "simulator:yard"})
@@ -58,6 +63,7 @@ def test_storages_are_made_used_changed_and_removed(server):
     assert document["hardware"][0]["camera"]["storage"] == made["id"]
     fast = document["storages"][1]
     assert (fast["path"], fast["retain_minutes"], fast["max_size_mb"]) == ("/srv/fast", 90, 500)
+    assert [each["signing"] for each in document["storages"]] == [False, True]
     assert (fast["spill_to"], fast["archives"][0]["url"]) == (first["id"], "s3://bucket/old")
 
     ask("DELETE", f"storages/{made['id']}", status=400)  # recorded into

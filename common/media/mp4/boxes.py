@@ -15,6 +15,10 @@ SEGMENT_INFO_UUID = bytes.fromhex("7d0c1a5e6f5b4c0f9a3e5ed0c9d1f001")
 """Our `uuid` box before `moov`: JSON that says what the file holds (see server/recording/mediadb/FORMAT.md)."""
 SAMPLE_UTC_UUID = bytes.fromhex("7d0c1a5e6f5b4c0f9a3e5ed0c9d1f002")
 """Our `uuid` box before `moof`: one i32 a sample, microseconds that its UTC differs from what its media time says."""
+CHAIN_START_UUID = bytes.fromhex("7d0c1a5e6f5b4c0f9a3e5ed0c9d1f003")
+"""Our `uuid` box before `moov`: JSON that says from where the chain of seals starts."""
+SEAL_UUID = bytes.fromhex("7d0c1a5e6f5b4c0f9a3e5ed0c9d1f004")
+"""Our `uuid` box behind `prft`: the seal of a fragment."""
 TRAILER_UUID = bytes.fromhex("7d0c1a5e6f5b4c0f9a3e5ed0c9d1f0f1")
 """Our `uuid` box at the end of a finished file: its row of the index."""
 

@@ -18,6 +18,8 @@ from common.model.item import problems_of
 from common.net.certificates import BadCertificate
 from server.management.api.tasks import TooManyTasks
 from server.management.configuration.items import InvalidProperties, NoSuchItem, VersionConflict
+from server.management.database.lease import LeaseLost
+from server.management.database.outage import RETRY_AFTER_S, DatabaseAway
 from server.management.identity.accounts import LastAdministrator
 from server.management.identity.refusals import DirectoryUnavailable, GrantRefused
 
@@ -93,12 +95,20 @@ def failed(error: VmsError) -> Response:
             return failure(HTTPStatus.BAD_REQUEST, {"": explain(error)})
         case BadRequest() | BadCertificate():
             return failure(HTTPStatus.BAD_REQUEST, {"": str(error)})
+        case DatabaseAway() | LeaseLost():
+            return _later(failure(HTTPStatus.SERVICE_UNAVAILABLE, {"": explain(error)}))
         case TooManyTasks() | StorageError():
             log.error("request failed", extra={"cause": str(error)})
             return failure(HTTPStatus.SERVICE_UNAVAILABLE, {"": explain(error)})
         case _:
             log.error("request failed", extra={"cause": str(error)})
             return failure(HTTPStatus.INTERNAL_SERVER_ERROR, {"": explain(error)})
+
+
+def _later(answer: JSONResponse) -> JSONResponse:
+    """Say when to ask again (RFC 9110, 10.2.3)."""
+    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return answer
 
 
 async def on_vms_error(_request: Request, error: Exception) -> Response:
@@ -109,7 +119,7 @@ async def on_vms_error(_request: Request, error: Exception) -> Response:
 async def on_database_error(_request: Request, error: Exception) -> Response:
     log.error("configuration database failed", exc_info=error)
     text = "The configuration database did not answer; nothing was changed. Look at disk space and at the server's log."
-    return failure(HTTPStatus.SERVICE_UNAVAILABLE, {"": text})
+    return _later(failure(HTTPStatus.SERVICE_UNAVAILABLE, {"": text}))
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:

@@ -1,17 +1,20 @@
 """Who calls, and whether they may."""
 
 import logging
+from collections.abc import Sequence
 
+from sqlalchemy.orm import Session
 from starlette.requests import Request
 
+from common.api.service_channel import Notice
 from common.foundation.errors import NotPermitted, NotSignedIn
-from common.net.tokens import ADMINISTRATORS, OPERATORS, RECORDERS, Principal
+from common.model.kinds import BY_PLURAL
+from common.model.permissions import SECURITY, Verb
+from common.net.tokens import RECORDERS, Principal
+from server.management.identity.authority import namespace_of
 from server.management.services import Services
 
 audit = logging.getLogger("server.management.audit")
-
-
-_FOR_ADMINISTRATORS = frozenset({"basicUsers", "roles", "claims", "directories", "loginProviders", "registeredClaims"})
 
 
 async def caller(services: Services, request: Request) -> Principal:
@@ -32,16 +35,23 @@ def _principal(services: Services, token: str) -> Principal:
         return services.sessions.principal(session, token)
 
 
-def need_reader(principal: Principal, resource: str) -> None:
-    """Operators and administrators read; who may sign in is for administrators."""
-    if not may_read(principal, resource):
-        _refuse(principal, f"read {resource}")
+async def may_know(services: Services, principal: Principal, notices: Sequence[Notice]) -> list[Notice]:
+    """Return the notices that a user may be told, which are those of items that it may see."""
+    if principal.is_administrator:
+        return list(notices)
+
+    def known() -> list[Notice]:
+        with services.database.read() as session:
+            return [each for each in notices if _may_know(services, session, principal, each)]
+
+    return await services.database_pool.run(known)
 
 
-def may_read(principal: Principal, resource: str) -> bool:
-    """Return whether a user may know of items of a kind."""
-    allowed = {ADMINISTRATORS} if resource in _FOR_ADMINISTRATORS else {ADMINISTRATORS, OPERATORS}
-    return bool(allowed & principal.roles)
+def _may_know(services: Services, session: Session, principal: Principal, notice: Notice) -> bool:
+    model = BY_PLURAL[notice.resource]
+    if notice.change == "deleted":  # nobody can tell any more what it stood in; its id is no secret
+        return namespace_of(model) is not SECURITY
+    return services.authority.may(session, principal, Verb.READ, model, notice.id)
 
 
 def need_administrator(principal: Principal, what: str) -> None:

@@ -118,4 +118,4 @@ def _without_shown_lock(services: Services, session: Session, identifier: str, b
 
 
 def _shown(services: Services, session: Session, stored: Stored[Any]) -> dict[str, Any]:
-    return Envelope(session, services.items, services.statuses, "", lock_end(services)).item(stored)
+    return Envelope(session, services.items, services.statuses, lock_end=lock_end(services)).item(stored)

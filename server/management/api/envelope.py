@@ -24,6 +24,10 @@ def api_time(at: UtcUs) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"
 
 
+def _everything(_: type[Item]) -> Callable[[str], bool]:
+    return lambda _: True
+
+
 class Envelope:
     """Renders items for one request; `viewer_host` is the name by which the client reached this server."""
 
@@ -32,14 +36,18 @@ class Envelope:
         session: Session,
         items: Items,
         statuses: RecorderStatuses,
-        viewer_host: str,
+        *,
         lock_end: Callable[[str], UtcUs | None],
+        viewer_host: str = "",
+        seen: Callable[[type[Item]], Callable[[str], bool]] = _everything,
     ) -> None:
-        """`lock_end` says until when a user's name is locked after wrong passwords."""
+        """`lock_end` says until when a user's name is locked after wrong passwords, `seen` of a kind which of its items
+        are shown below others (or raises NotPermitted)."""
         self._session = session
         self._items = items
         self._statuses = statuses
         self._viewer_host = viewer_host
+        self._seen = seen
         self._lock_end = lock_end
 
     def item(self, stored: Stored[Item], include: Iterable[str] = ()) -> dict[str, Any]:
@@ -57,8 +65,9 @@ class Envelope:
         wanted = {name.lower() for name in include}
         for child in children_of(model.kind.plural):
             if child.kind.plural.lower() in wanted:
+                may_see = self._seen(child)
                 below = self._items.list(self._session, child, stored.id)
-                shown[child.kind.plural] = [self.item(each, include) for each in below]
+                shown[child.kind.plural] = [self.item(each, include) for each in below if may_see(each.id)]
         return shown
 
     def _extras(self, stored: Stored[Item]) -> Mapping[str, object]:

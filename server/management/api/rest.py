@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -12,10 +13,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from common.model.item import Item
+from common.model.permissions import Verb
 from common.net.tokens import Principal
-from server.management.api import rest_tasks
+from server.management.api import permissions, rest_tasks
 from server.management.api.answers import UnknownResource, WrongMethod, failed, read_object
-from server.management.api.callers import caller, need_administrator, need_reader
+from server.management.api.callers import caller, need_administrator
 from server.management.api.changing import changed, created, deleted
 from server.management.api.envelope import Envelope, definitions, model_of, resources
 from server.management.api.locks import lock_end
@@ -38,6 +40,16 @@ class Target:
     parent_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Who asks for what; `viewer_host` is the name by which they reached this server."""
+
+    who: Principal
+    target: Target
+    query: ListQuery
+    viewer_host: str
+
+
 def router(services: Services) -> APIRouter:
     """Return the routes below the root."""
     routes = APIRouter(prefix=ROOT)
@@ -46,6 +58,8 @@ def router(services: Services) -> APIRouter:
     async def resource(path: str, request: Request) -> Response:
         principal = await caller(services, request)
         segments = str(request.scope["vedette.path"])[len(ROOT) :].strip("/").split("/")
+        if permissions.answers(segments):
+            return await permissions.answer(services, principal, segments, request)
         if segments[0].lower() == "tasks":
             return await rest_tasks.tasks(services, principal, segments[1:], request)
         if len(segments) == 3 and segments[0].lower() == "roles" and segments[2].lower() == "users":
@@ -55,9 +69,8 @@ def router(services: Services) -> APIRouter:
         query = read_query(request.query_params.multi_items(), names)
         match request.method:
             case "GET":
-                need_reader(principal, target.model.kind.plural)
-                viewer_host = request.url.hostname or ""
-                answer = await services.database_pool.run(_get, services, target, query, viewer_host)
+                question = Question(principal, target, query, request.url.hostname or "")
+                answer = await services.database_pool.run(_get, services, question)
                 headers = {"ETag": f'"{answer["data"]["etag"]}"'} if "data" in answer else None
                 return JSONResponse(answer, HTTPStatus.OK, headers)
             case "POST" if query.task:
@@ -67,7 +80,7 @@ def router(services: Services) -> APIRouter:
                     services, principal, target.model, target.identifier, name=query.task, body=body
                 )
             case method:
-                need_administrator(principal, f"{method} {'/'.join(segments)}"[:200])
+                await services.database_pool.run(_need, services, principal, method, target)
                 return await _write(services, principal, target, request)
 
     return routes
@@ -90,30 +103,48 @@ def parse(segments: list[str]) -> Target:
     return Target(first, segments[1].lower() if len(segments) > 1 else "")
 
 
-def _get(services: Services, target: Target, query: ListQuery, viewer_host: str) -> dict[str, Any]:
+def _need(services: Services, who: Principal, method: str, target: Target) -> None:
+    """Raise NotPermitted unless a user may send a request that changes something."""
+    verb = {"POST": Verb.CREATE, "DELETE": Verb.DELETE}.get(method, Verb.WRITE)
+    with services.database.read() as session:
+        services.authority.need(session, who, verb, target.model, target.identifier or target.parent_id)
+
+
+def _get(services: Services, asked: Question) -> dict[str, Any]:
     with services.database.read() as session:
         answer: dict[str, Any] = {}
-        if not query.has("noData"):
-            answer = _data(services, session, target, query, viewer_host)
-    kind = target.model.kind
-    if query.has("tasks"):
+        if not asked.query.has("noData"):
+            answer = _data(services, session, asked)
+    kind = asked.target.model.kind
+    if asked.query.has("tasks"):
         answer["tasks"] = [{"id": name, "displayName": name} for name in kind.tasks]
-    if query.has("resources"):
-        answer["resources"] = resources(target.model)
-    if query.has("definitions"):
-        answer["definitions"] = definitions(target.model)
+    if asked.query.has("resources"):
+        answer["resources"] = resources(asked.target.model)
+    if asked.query.has("definitions"):
+        answer["definitions"] = definitions(asked.target.model)
     return answer
 
 
-def _data(services: Services, session: Session, target: Target, query: ListQuery, viewer_host: str) -> dict[str, Any]:
-    envelope = Envelope(session, services.items, services.statuses, viewer_host, lock_end(services))
+def _data(services: Services, session: Session, asked: Question) -> dict[str, Any]:
+    target, query = asked.target, asked.query
+    seen = partial(services.authority.seen, session, asked.who)
+    envelope = Envelope(
+        session,
+        services.items,
+        services.statuses,
+        lock_end=lock_end(services),
+        viewer_host=asked.viewer_host,
+        seen=seen,
+    )
     if target.identifier:
+        services.authority.need(session, asked.who, Verb.READ, target.model, target.identifier)
         stored = services.items.get(session, target.model, target.identifier)
         return {"data": envelope.item(stored, query.include)}
     parent_id = None
     if target.parent is not None:
         parent_id = services.items.get(session, target.parent, target.parent_id).id
-    found = services.items.list(session, target.model, parent_id)
+    may_see = seen(target.model)
+    found = [each for each in services.items.list(session, target.model, parent_id) if may_see(each.id)]
     return {"array": query.page_of([envelope.item(each, query.include) for each in found])}
 
 

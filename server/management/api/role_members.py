@@ -4,6 +4,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from common.model.permissions import Verb
+from common.model.users import Role
+from common.net.tokens import Principal
 from server.management.configuration.items import InvalidProperties, NoSuchItem
 from server.management.database.identity_tables import RoleMemberRow
 from server.management.identity.directories import DirectoryMember, KnownDirectory
@@ -13,9 +16,10 @@ from server.management.services import Services
 _DIRECTORY_TYPES = {True: "WindowsGroup", False: "WindowsUser"}
 
 
-def members(services: Services, role_id: str) -> list[dict[str, Any]]:
+def members(services: Services, who: Principal, role_id: str) -> list[dict[str, Any]]:
     """Return a role's members as existing clients read them; raise NoSuchItem. Runs in the database's pool."""
     with services.database.read() as session:
+        services.authority.need(session, who, Verb.READ, Role, role_id)
         basic = [
             _shown(role_id, user.id, user.item.name, "[BASIC]", "BasicUser")
             for user in services.accounts.members(session, role_id)

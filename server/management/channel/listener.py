@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NoReturn
 
 from pydantic import BaseModel, ValidationError
@@ -42,10 +42,10 @@ class ChannelListener:
         socket: WebSocket,
         journal: Journal,
         verify: Callable[[str], Awaitable[Principal]],
-        may_know: Callable[[Principal, Notice], bool],
+        may_know: Callable[[Principal, Sequence[Notice]], Awaitable[list[Notice]]],
         now_s: Callable[[], float],
     ) -> None:
-        """`verify` says who a token speaks for, or raises NotSignedIn; `may_know` whether a user is told a notice."""
+        """`verify` says who a token speaks for, or raises NotSignedIn; `may_know` which notices a user is told."""
         self._socket = socket
         self._journal = journal
         self._verify = verify
@@ -120,9 +120,9 @@ class ChannelListener:
                 at = self._journal.last
                 await self._say(Reload(last=at))
                 continue
-            for notice in notices:
-                at = notice.number
-                if self.principal is not None and self._may_know(self.principal, notice):
+            at += len(notices)
+            if notices and self.principal is not None:
+                for notice in await self._may_know(self.principal, notices):
                     await self._say(notice)
             try:
                 async with asyncio.timeout(HEARTBEAT_S):

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NoReturn
 
 from starlette.websockets import WebSocket
@@ -15,6 +15,7 @@ from server.management.channel.listener import ChannelListener
 log = logging.getLogger(__name__)
 
 MOST_LISTENERS = 4000
+_MOST_KNOWN = 64
 CHECK_TOKENS_S = 5.0  # the tokens of a removed user die within ten seconds
 WATCH_STATES_S = 1.0
 
@@ -26,13 +27,14 @@ class Switchboard:
         self,
         journal: Journal,
         verify: Callable[[str], Awaitable[Principal]],
-        may_know: Callable[[Principal, Notice], bool],
+        may_know: Callable[[Principal, Sequence[Notice]], Awaitable[list[Notice]]],
         now_s: Callable[[], float],
         most: int = MOST_LISTENERS,
     ) -> None:
         self.journal = journal
         self._verify = verify
         self._may_know = may_know
+        self._known: dict[tuple[frozenset[str], int, int], asyncio.Future[list[Notice]]] = {}
         self._now_s = now_s
         self._most = most
         self._listeners: set[ChannelListener] = set()
@@ -43,12 +45,21 @@ class Switchboard:
             await socket.accept()
             await socket.close(TOO_MANY)
             return
-        listener = ChannelListener(socket, self.journal, self._verify, self._may_know, self._now_s)
+        listener = ChannelListener(socket, self.journal, self._verify, self._told, self._now_s)
         self._listeners.add(listener)
         try:
             await listener.run()
         finally:
             self._listeners.discard(listener)
+
+    async def _told(self, who: Principal, notices: Sequence[Notice]) -> list[Notice]:
+        """Ask once for all users with the same roles: a change wakes thousands of listeners."""
+        key = who.roles, notices[0].number, notices[-1].number
+        if key not in self._known:
+            if len(self._known) >= _MOST_KNOWN:
+                del self._known[next(iter(self._known))]
+            self._known[key] = asyncio.ensure_future(self._may_know(who, notices))
+        return await asyncio.shield(self._known[key])
 
     async def watch_tokens(self, revoked: Callable[[], Awaitable[frozenset[str]]]) -> NoReturn:
         """Sign out whose token was taken back (`jti`), until cancelled."""

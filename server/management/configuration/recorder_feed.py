@@ -1,14 +1,18 @@
 """What one recorder is told: its document of `common.api.recorder_configuration`, made from the items below it."""
 
+from dataclasses import asdict
+
 from sqlalchemy.orm import Session
 
-from common.api.recorder_configuration import RecordedDevice, RecordedHardware, RecorderConfiguration
+from common.api.recorder_configuration import RecordedDevice, RecordedGrant, RecordedHardware, RecorderConfiguration
 from common.foundation.ids import DeviceId, HardwareId, RecorderId
 from common.model.devices import Camera, Hardware, Microphone
 from common.model.servers import RecordingServer, Storage
 from server.management.configuration.items import AnyItem, Items, Stored
 from server.management.configuration.storages import recorded_storages
 from server.management.database.store import configuration_version, get_state
+from server.management.identity.authority import Authority
+from server.management.identity.permissions import RolePermissions
 from server.management.identity.revocations import revoked_tokens
 from server.management.identity.signing import SigningKeys
 
@@ -16,9 +20,11 @@ from server.management.identity.signing import SigningKeys
 class RecorderFeed:
     """Makes the documents."""
 
-    def __init__(self, items: Items, keys: SigningKeys) -> None:
+    def __init__(self, items: Items, keys: SigningKeys, permissions: RolePermissions, authority: Authority) -> None:
         self._items = items
         self._keys = keys
+        self._permissions = permissions
+        self._authority = authority
 
     def version(self, session: Session) -> int:
         return configuration_version(session)
@@ -44,6 +50,7 @@ class RecorderFeed:
             jwks=self._keys.jwks_text(),
             issuer=get_state(session, "issuer") or "",
             revoked=revoked_tokens(session, now_s),
+            grants=tuple(RecordedGrant.model_validate(asdict(grant)) for grant in self._permissions.grants(session)),
         )
 
     def _recorded(
@@ -65,12 +72,14 @@ class RecorderFeed:
             user=item.user_name,
             password=self._items.secrets(session, Hardware, hardware.id).get("password", ""),
             transport=item.transport,
-            camera=_device(cameras[0]),
-            microphone=_device(microphones[0]) if microphones else None,
+            camera=_device(cameras[0], self._authority.within(session, cameras[0].id)),
+            microphone=_device(microphones[0], self._authority.within(session, microphones[0].id))
+            if microphones
+            else None,
         )
 
 
-def _device(stored: Stored[Camera] | Stored[Microphone]) -> RecordedDevice:
+def _device(stored: Stored[Camera] | Stored[Microphone], within: tuple[str, ...]) -> RecordedDevice:
     item = stored.item
     return RecordedDevice(
         id=DeviceId(stored.id),
@@ -80,6 +89,7 @@ def _device(stored: Stored[Camera] | Stored[Microphone]) -> RecordedDevice:
         storage=item.recording_storage.id if item.recording_storage is not None else "",
         prebuffer_seconds=item.prebuffer_seconds if item.prebuffer_enabled else 0,
         record_secondary=isinstance(item, Camera) and item.record_secondary,
+        within=within[1:],
     )
 
 

@@ -97,6 +97,7 @@ def recorded_storages(session: Session, items: Items, recorder_id: str) -> tuple
             retain_minutes=each.item.retain_minutes,
             max_size_mb=each.item.max_size,
             archives=tuple(map(_archive, _in_order(archives.get(each.id, [])))),
+            signing=each.item.signing,
             spill_to=each.item.spill_storage.id if each.item.spill_storage is not None else "",
         )
         for each in sorted(stored, key=lambda one: not one.item.is_default)
@@ -124,13 +125,8 @@ def _in_order(archives: list[Stored[ArchiveStorage]]) -> list[Stored[ArchiveStor
 
 def _check_protection(item: Storage) -> None:
     """Refuse what recorders do not do: nobody shall believe that recordings are protected when they are not."""
-    wrong = {}
     if item.encryption_method != "None":
-        wrong["encryptionMethod"] = "This version cannot encrypt recordings: it must be None."
-    if item.signing:
-        wrong["signing"] = "This version cannot sign recordings: it must be off."
-    if wrong:
-        raise InvalidProperties(wrong)
+        raise InvalidProperties({"encryptionMethod": "This version cannot encrypt recordings: it must be None."})
 
 
 def _check_chain(session: Session, items: Items, storage: Stored[Storage]) -> None:

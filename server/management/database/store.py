@@ -5,22 +5,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from common.foundation.errors import StorageError
+from server.management.database.address import DatabaseAddress, sqlite_file
+from server.management.database.cascades import remove_below
+from server.management.database.engines import DatabaseLimits, for_reading, for_writing, open_engine
+from server.management.database.outage import RETRY_AFTER_S, DatabaseAway, Outage, is_away, reason_of
 from server.management.database.tables import StateRow
 
-_BUSY_TIMEOUT_MS = 10_000
-_MIGRATIONS = Path(__file__).with_name("migrations")
+MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 class DatabaseUnusable(StorageError):
@@ -28,6 +29,23 @@ class DatabaseUnusable(StorageError):
 
     message_key = "error.configuration_database"
     retryable = False
+
+
+class Fence(Protocol):
+    """Lets only the serving process write (see `lease`)."""
+
+    def enter(self, session: Session) -> str:
+        """Begin a writing transaction; return its mark. Raises LeaseLost."""
+
+    def settle(self, mark: str) -> bool:
+        """After a commit whose answer was lost: tell whether it counts. Raises DatabaseAway when that is not known."""
+
+
+class ConfigurationSession(Session):
+    """A transaction on the configuration."""
+
+
+event.listen(ConfigurationSession, "before_flush", remove_below)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,54 +64,94 @@ Listener = Callable[[Sequence[ItemChange]], None]
 class Database:
     """Blocking; to be called from a bounded thread pool. One transaction writes at a time, any number read."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the file. Raises DatabaseUnusable."""
-        self._path = path
+    def __init__(
+        self,
+        address: DatabaseAddress | Path,
+        limits: DatabaseLimits | None = None,
+        program: str = "vedette",
+    ) -> None:
+        """Nothing is opened yet: `migrate` and transactions do."""
+        self.address = sqlite_file(address) if isinstance(address, Path) else address
+        self.limits = limits or DatabaseLimits()
+        self.program = program
+        self.outage = Outage(self.limits.patience_s)
+        self.fence: Fence | None = None
         self._writing = threading.Lock()
         self._listeners: list[Listener] = []
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._engine = create_engine(
-            f"sqlite:///{path}", connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000}, pool_size=16, max_overflow=16
-        )
-        event.listen(self._engine, "connect", _prepare)
-        event.listen(self._engine, "begin", _begin)
-        try:
-            self._migrate()
-            path.chmod(0o600)
-        except (SQLAlchemyError, CommandError, OSError) as error:
-            self.close()
-            reason = str(getattr(error, "orig", None) or error)
-            raise DatabaseUnusable(reason, path=str(path)) from error
+        self.engine = open_engine(self.address, self.limits, program)
+        self._readers = for_reading(self.engine)
+        self._writers = for_writing(self.engine)
 
     def close(self) -> None:
-        self._engine.dispose()
+        self.engine.dispose()
 
     def on_change(self, listener: Listener) -> None:
         """Call `listener`, in the writing thread, after each transaction that changed what recorders are told."""
         self._listeners.append(listener)
 
+    def migrate(self) -> None:
+        """Create the file or tables where there are none, and bring them up to date.
+
+        Raises DatabaseUnusable, or DatabaseAway when the server does not answer.
+        """
+        try:
+            if self.address.kind == "sqlite":
+                self.address.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.outage.again(self._migrate)
+            if self.address.kind == "sqlite":
+                self.address.path.chmod(0o600)
+        except (SQLAlchemyError, CommandError, OSError) as error:
+            self.close()
+            raise DatabaseUnusable(reason_of(error), path=str(self.address)) from error
+
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A consistent view; nothing is written."""
-        with Session(self._engine, expire_on_commit=False) as session:
+        """A consistent view; nothing is written. Raises DatabaseAway."""
+        with self._told(), ConfigurationSession(self._readers, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A transaction that is committed on leaving, or undone by an exception."""
-        engine = self._engine.execution_options(vedette_writes=True)
-        with self._writing, Session(engine, expire_on_commit=False) as session:
+        """A transaction that is committed on leaving, or undone by an exception. Raises DatabaseAway, LeaseLost."""
+        with (
+            self._writing,
+            self._told(),
+            ConfigurationSession(self._writers, expire_on_commit=False) as session,
+        ):
+            mark = "" if self.fence is None else self.fence.enter(session)
             yield session
             changes: Sequence[ItemChange] | None = session.info.get("changes")
-            session.commit()
+            session.flush()
+            self._commit(session, mark)
         if changes is not None:
             for listener in self._listeners:
                 listener(changes)
 
+    def _commit(self, session: Session, mark: str) -> None:
+        try:
+            session.commit()
+        except SQLAlchemyError as error:
+            if not is_away(error):
+                raise
+            if self.fence is None:
+                raise DatabaseAway(reason_of(error), doubtful=True) from error
+            if not self.fence.settle(mark):
+                raise DatabaseAway(reason_of(error), retry_after_s=RETRY_AFTER_S) from error
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell a database that is away from one that refuses a statement."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            if is_away(error):
+                raise DatabaseAway(reason_of(error), retry_after_s=RETRY_AFTER_S) from error
+            raise
+
     def _migrate(self) -> None:
         config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-        with self._engine.execution_options(vedette_writes=True).connect() as connection:
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        with self._told(), self._writers.connect() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()
@@ -120,16 +178,3 @@ def configuration_changed(session: Session, *changes: ItemChange) -> None:
         session.info["changes"] = []
         set_state(session, "configuration_version", str(configuration_version(session) + 1))
     session.info["changes"] += changes
-
-
-def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # sqlite3: we say BEGIN ourselves
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_MS}"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("vedette_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

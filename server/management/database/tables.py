@@ -54,6 +54,22 @@ class MembershipRow(Base):
     user_id: Mapped[str] = mapped_column(ForeignKey("items.id", ondelete="CASCADE"), primary_key=True)
 
 
+class PermissionRow(Base):
+    """What a role is allowed and denied on an item, as bits of a namespace (`common.model.permissions`).
+
+    `item_id` empty: all items of the namespace; `profile_id` empty: always. Rows of roles and items that are gone mean
+    nothing, since ids are never used again.
+    """
+
+    __tablename__ = "permissions"
+    role_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    namespace: Mapped[str] = mapped_column(String(36), primary_key=True)
+    item_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    profile_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    allow: Mapped[int] = mapped_column(BigInteger)
+    deny: Mapped[int] = mapped_column(BigInteger)
+
+
 class SessionRow(Base):
     """A signed-in client. Refresh tokens are kept as hashes; the one before the newest is known to notice theft."""
 

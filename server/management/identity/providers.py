@@ -35,7 +35,7 @@ from server.management.identity.id_tokens import (
     verified_claims,
 )
 from server.management.identity.ldap_connection import trusted_context
-from server.management.identity.refusals import GrantRefused
+from server.management.identity.refusals import no_role
 from server.management.identity.safe_fetch import FetchFailed, fetch
 
 ATTEMPT_LIFE_S = 600
@@ -170,10 +170,7 @@ class Providers:
                 claims = {**told, **claims}
         name = user_name(claims, provider.item.user_name_claim_type)
         texts = claim_texts(claims, provider.registered_claims)
-        user_id = await self._database_pool.run(self._note, provider.id, str(claims["sub"]), name, texts)
-        if user_id is None:
-            raise GrantRefused("invalid_grant", "user_has_no_role", "NotAuthorized")
-        return Recognised(user_id, name)
+        return Recognised(await self._database_pool.run(self._note, provider.id, str(claims["sub"]), name, texts), name)
 
     async def _redeemed(
         self, provider: KnownProvider, known: _Known, attempt: ProviderAttempt, code: str
@@ -265,12 +262,11 @@ class Providers:
             raise ProviderFailed("the program's own request is too long")
         return sealed
 
-    def _note(self, provider_id: str, subject: str, name: str, texts: frozenset[str]) -> str | None:
+    def _note(self, provider_id: str, subject: str, name: str, texts: frozenset[str]) -> str:
         with self._database.write() as session:
             row = self._external.seen(session, provider_id, subject, name=name, groups=texts, now_s=self._now_s())
             if not self._external.role_ids(session, row):
-                session.rollback()
-                return None
+                raise no_role()  # and leave nothing behind
             return row.id
 
     def _enabled(self, identifier: str) -> KnownProvider:

@@ -29,7 +29,7 @@ from server.recording.ledger.keeper import LedgerKeeper, keeping
 from server.recording.ledger.watching import RecordingLedger, keep_beating
 from server.recording.mediadb.settings import WriterSettings
 from server.recording.relay.engine_side import serve_relay
-from server.recording.storages.events import AnyStorageEvent, SpillBegan, SpillEnded
+from server.recording.storages.events import AnyStorageEvent, OwnEvent
 from server.recording.storages.reading import StoragesReader
 from server.recording.storages.writers import StorageWriters
 
@@ -79,7 +79,7 @@ async def run(arguments: argparse.Namespace, root: Path, data: Path, events: Eve
     keeper = LedgerKeeper(data, clock)
 
     def storage_event(event: AnyStorageEvent) -> None:
-        if not isinstance(event, SpillBegan | SpillEnded):
+        if not isinstance(event, OwnEvent):
             ledger.storage(event)
         events.storage(event)
 

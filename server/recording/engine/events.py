@@ -19,7 +19,7 @@ from server.recording.mediadb.events import (
     StorageFailed,
     StorageRecovered,
 )
-from server.recording.storages.events import AnyStorageEvent, SpillBegan, SpillEnded
+from server.recording.storages.events import AnyStorageEvent, SigningFailed, SigningWorks, SpillBegan, SpillEnded
 
 ALIVE_EVERY_S = 2.0
 STOP_LINE = b'"stop"\n'
@@ -76,6 +76,10 @@ class EventWriter:
                 self.event("spill_began", "error", path=path, to_path=to_path, reason=reason)
             case SpillEnded(path, to_path):
                 self.event("spill_ended", "warning", path=path, to_path=to_path)
+            case SigningFailed(reason):
+                self.event("signing_failed", "error", reason=reason)
+            case SigningWorks():
+                self.event("signing_works", "warning")
             case IndexFailed(path, reason):
                 self.event("index_error", "error", path=path, reason=reason)
             case _:

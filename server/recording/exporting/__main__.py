@@ -25,9 +25,9 @@ from server.recording.exporting.maker import make, recorded_bytes
 from server.recording.exporting.order import FinishedFilm, Said, WorkOrder
 from server.recording.exporting.package import Origin
 from server.recording.exporting.product import product_name
-from server.recording.exporting.signing import signing_key
 from server.recording.exporting.sources import opened_reasons, opened_recordings
 from server.recording.exporting.work import Work
+from server.recording.proof.signing import signing_key
 
 _TELL_EVERY_S = 0.25
 _NICE = 10

@@ -19,9 +19,9 @@ from server.recording.exporting.jobs import shown_bytes
 from server.recording.exporting.maker import estimate, make
 from server.recording.exporting.package import Origin
 from server.recording.exporting.product import product_name
-from server.recording.exporting.signing import KEY_FILE, signing_key
 from server.recording.exporting.sources import opened_reasons, opened_recordings
 from server.recording.exporting.work import Work
+from server.recording.proof.signing import KEY_FILE, signing_key
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from server.recording.exporting.copying import PART
 from server.recording.exporting.errors import ExportFailed, NotAsWritten
 from server.recording.exporting.names import safe_name, utc_name
 from server.recording.exporting.package_media import PackedSegment, packed_segments
-from server.recording.exporting.signing import fingerprint, public_bytes
 from server.recording.exporting.work import Film, Work
+from server.recording.proof.signing import fingerprint, public_bytes
 
 FORMAT = 1
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"

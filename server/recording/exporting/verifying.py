@@ -6,6 +6,13 @@ from pathlib import Path
 
 from server.recording.exporting.errors import ExportFailed
 
+MANIFEST = "manifest.json"
+
+
+def is_package(path: Path) -> bool:
+    """Whether this is an exported package, or the folder of one, and not a folder of recordings."""
+    return (path / MANIFEST).is_file() or (not path.is_dir() and path.suffix.lower() != ".mp4")
+
 
 def verify_package(path: Path, key: str | None) -> dict[str, object]:
     """Compare a package (zip, or folder that it was unpacked to) with its signed list.

@@ -17,11 +17,20 @@ from server.recording.mediadb.contract import TrackKey
 from server.recording.mediadb.fragments import FragmentTable, pack_table
 from server.recording.mediadb.index import SealedSegment
 from server.recording.mediadb.layout import segment_path
+from server.recording.mediadb.seals import ChainEnd, SegmentSealer, Signer, segment_name
 from server.recording.mediadb.trailer import Trailer, trailer_box
 
 _KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE, linux/falloc.h
 _MOST_PARTS = 1000  # of one writev; IOV_MAX is 1024 on Linux
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """How a segment is sealed: who signs, if anybody, and where the chain of the track stands."""
+
+    signer: Signer | None = None
+    previous: ChainEnd | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +53,16 @@ class PendingFragment:
 class SegmentFile:
     """Appends whole fragments. Whatever fails raises OSError and leaves the file as it was after the last whole one."""
 
-    def __init__(self, root: Path, key: TrackKey, first: PendingFragment, preallocate_bytes: int) -> None:
-        """Create the file with its initial part; FileExistsError when there is one of this name."""
+    def __init__(
+        self,
+        root: Path,
+        key: TrackKey,
+        first: PendingFragment,
+        preallocate_bytes: int,
+        sealing: Sealing | None = None,
+    ) -> None:
+        """Create the file with its initial part; FileExistsError when there is one of this name. Without `sealing`,
+        its fragments get no seals."""
         self.key = key
         self.config = first.config
         self.run_utc_us = first.run_utc_us
@@ -58,11 +75,16 @@ class SegmentFile:
         self._allocated = 0
         self._synced = 0
         self._named = False
+        self._sealer: SegmentSealer | None = None
+        if sealing is not None:
+            self._sealer = SegmentSealer(segment_name(key.device, key.track, self.start), self.start, sealing.signer)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._fd = _created(self.path)
         try:
             info = SegmentInfo(key.device, key.track, first.run_utc_us, self._origin, self.start)
             initial = init_segment(first.config, info)
+            if self._sealer is not None and sealing is not None:
+                initial = self._sealer.begin(initial, sealing.previous)
             self.size_bytes = 0
             self._write_all([initial], len(initial))
         except BaseException:
@@ -77,6 +99,16 @@ class SegmentFile:
     def empty(self) -> bool:
         return not self.table.starts
 
+    @property
+    def chain_end(self) -> ChainEnd | None:
+        """Where the chain of seals stands."""
+        return None if self._sealer is None else self._sealer.end
+
+    @property
+    def signer(self) -> Signer | None:
+        """Who signs its seals."""
+        return None if self._sealer is None else self._sealer.signer
+
     def allocate_no_more(self) -> None:
         """The disk is nearly full: take what is written, and nothing ahead."""
         self._preallocate_bytes = 0
@@ -86,11 +118,16 @@ class SegmentFile:
         units = fragment.units
         self._sequence += 1
         header = fragment_header(self._sequence, units, fragment.next_dts, self._origin, self.config)
-        total = len(header) + fragment.size_bytes
         offset = self.size_bytes
         parts = [header]
         parts += [unit.data for unit in units]
+        total = len(header) + fragment.size_bytes
+        if self._sealer is not None:
+            parts = self._sealer.seal(parts)
+            total += len(parts[0]) - len(header)
         self._write_all(parts if len(parts) <= _MOST_PARTS else [b"".join(parts)], total)
+        if self._sealer is not None:
+            self._sealer.written()
         first = units[0]
         self.table.append(
             Fragment(

@@ -35,6 +35,7 @@ class WriterSettings:
     reserve_bytes: int = 250 << 20  # kept free: below it writing stops until space returns
     cleaning_interval_s: float = 60.0
     cleaning_batch: int = 200  # most segments deleted in one round
+    seals: bool = True  # off only to measure what they cost
     expected_storage_id: str | None = None  # refuse a root that is not this storage (an unmounted disk)
 
     @property

@@ -17,13 +17,15 @@ from typing import Self
 
 from common.foundation.clock import US_PER_S, Clock, UtcUs
 from common.foundation.errors import StorageError
+from server.recording.mediadb.chains import newest_chain
 from server.recording.mediadb.cleaning import Cleaner
 from server.recording.mediadb.contract import TrackKey
 from server.recording.mediadb.events import IndexFailed, OnEvent, StorageEvent, StorageFailed, StorageRecovered
 from server.recording.mediadb.index import SealedSegment, SegmentIndex, ended_by
 from server.recording.mediadb.layout import MARKER, StorageNotMounted, prepare_root
 from server.recording.mediadb.locks import LockBook
-from server.recording.mediadb.segment_file import PendingFragment, SegmentFile
+from server.recording.mediadb.seals import ChainEnd, Signer
+from server.recording.mediadb.segment_file import PendingFragment, Sealing, SegmentFile
 from server.recording.mediadb.settings import Limits, WriterSettings
 from server.recording.mediadb.space import DiskReserved, Room
 from server.recording.mediadb.track import QueuedTrackWriter
@@ -63,6 +65,7 @@ class _Storage:
         reserve_bytes = min(settings.reserve_bytes, settings.min_free_bytes)  # the ladder's lowest rung
         self.room = Room(root, reserve_bytes, max(settings.short_free_bytes, 2 * reserve_bytes))
         self.queued_bytes = 0
+        self.signer: Signer | None = None  # set from another thread; each segment has one from beginning to end
         self.segments_opened = 0
 
     @property
@@ -164,6 +167,7 @@ class _WriterThread:
         self._storage = storage
         self._files: dict[TrackKey, SegmentFile] = {}
         self._newest: dict[TrackKey, SealedSegment] = {}  # of tracks without an open file
+        self._chains: dict[TrackKey, ChainEnd | None] = {}  # of tracks that were written before
         self._cut_at: dict[TrackKey, int] = {}
         self._sync_due: dict[TrackKey, float] = {}
         self._next_tick = 0.0
@@ -217,7 +221,11 @@ class _WriterThread:
             or file.run_utc_us != fragment.run_utc_us
             or (
                 first.keyframe
-                and (first.utc_us >= self._cut_at[key] or file.size_bytes >= self._storage.settings.segment_bytes)
+                and (
+                    first.utc_us >= self._cut_at[key]
+                    or file.size_bytes >= self._storage.settings.segment_bytes
+                    or (self._storage.settings.seals and file.signer is not self._storage.signer)
+                )
             )
         )
         room = self._storage.room
@@ -241,7 +249,7 @@ class _WriterThread:
         ahead = min(settings.preallocate_bytes, _SMALL_PREALLOCATION_BYTES) if small else settings.preallocate_bytes
         if self._storage.room.tight:
             ahead = 0
-        opened, fragment = _new_file(self._storage.root, key, fragment, ahead)
+        opened, fragment = _new_file(self._storage.root, key, fragment, ahead, self._sealing(key, before))
         try:
             opened.append(fragment)
         except BaseException:
@@ -261,6 +269,16 @@ class _WriterThread:
         self._storage.segments_opened += 1
         self._storage.record(sealed, (key, opened.start))
 
+    def _sealing(self, key: TrackKey, before: SegmentFile | None) -> Sealing | None:
+        """How the track's next segment is sealed; its chain goes on where the one before stands."""
+        if not self._storage.settings.seals:
+            return None
+        if before is not None:
+            return Sealing(self._storage.signer, before.chain_end)
+        if key not in self._chains:
+            self._chains[key] = newest_chain(self._storage.root, key)
+        return Sealing(self._storage.signer, self._chains[key])
+
     def _sealed(self, file: SegmentFile, followed_at: UtcUs | None) -> SealedSegment | None:
         try:
             return file.seal(followed_at)
@@ -272,6 +290,7 @@ class _WriterThread:
     def _seal(self, key: TrackKey) -> None:
         file = self._files.pop(key, None)
         if file is not None:
+            self._chains[key] = file.chain_end
             sealed = self._sealed(file, None)
             if sealed is not None:
                 self._newest[key] = sealed
@@ -294,16 +313,16 @@ class _WriterThread:
 
 
 def _new_file(
-    root: Path, key: TrackKey, fragment: PendingFragment, preallocate_bytes: int
+    root: Path, key: TrackKey, fragment: PendingFragment, preallocate_bytes: int, sealing: Sealing | None
 ) -> tuple[SegmentFile, PendingFragment]:
     """Create the file of a segment that begins with `fragment`. After the clock was set back there may be one of that
     name: it is left alone, and the new one begins some microseconds later."""
     for _ in range(_MOST_NAMES):
         try:
-            return SegmentFile(root, key, fragment, preallocate_bytes), fragment
+            return SegmentFile(root, key, fragment, preallocate_bytes, sealing), fragment
         except FileExistsError:
             fragment = fragment.later(1)
-    return SegmentFile(root, key, fragment, preallocate_bytes), fragment
+    return SegmentFile(root, key, fragment, preallocate_bytes, sealing), fragment
 
 
 def _next_cut(key: TrackKey, start: UtcUs, segment_s: float) -> int:
@@ -369,6 +388,11 @@ class MediaDatabaseWriter:
     def set_limits(self, limits: Limits) -> None:
         """Keep this from now on."""
         self._cleaner.limits = limits
+
+    def set_signer(self, signer: Signer | None) -> None:
+        """Have seals signed, or not, from each track's next keyframe on, which begins a segment. Pass the same object
+        as long as nothing changes."""
+        self._storage.signer = signer
 
     @property
     def storage_id(self) -> str | None:

@@ -23,5 +23,18 @@ class SpillEnded:
     to_path: str
 
 
-AnyStorageEvent = StorageEvent | SpillBegan | SpillEnded
+@dataclass(frozen=True, slots=True)
+class SigningFailed:
+    """Recordings that are to be signed are not: the recorder's key cannot be read. Sent once until it can be."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SigningWorks:
+    """Recordings are signed again."""
+
+
+OwnEvent = SpillBegan | SpillEnded | SigningFailed | SigningWorks
+AnyStorageEvent = StorageEvent | OwnEvent
 OnAnyEvent = Callable[[AnyStorageEvent], None]

@@ -22,6 +22,7 @@ from server.recording.mediadb.writer import MediaDatabaseWriter
 from server.recording.storages.events import OnAnyEvent, SpillBegan, SpillEnded
 from server.recording.storages.places import limits_of, storage_root, storages_or_default
 from server.recording.storages.routing import RoutedTrackWriter
+from server.recording.storages.signatures import Signatures
 from server.recording.storages.spilling import Health
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class StorageWriters:
         self._clock = clock
         self._settings = settings
         self._on_event = on_event
+        self._signatures = Signatures(data, on_event)
         self._open: dict[str, _Open] = {}
         self._retired: list[_Open] = []
         self._default = ""
@@ -94,6 +96,7 @@ class StorageWriters:
             else:
                 opened.storage = storage
                 opened.writer.set_limits(limits_of(storage))
+                await self._sign(opened)
         self._default = wanted[0].id
         self._route(self._tracks)
 
@@ -147,6 +150,7 @@ class StorageWriters:
             self._retired.remove(before)
             before.storage, before.retired = storage, False
             before.writer.set_limits(limits_of(storage))
+            await self._sign(before)
             return before
         limits = limits_of(storage)
         settings = replace(
@@ -166,8 +170,14 @@ class StorageWriters:
         writer = MediaDatabaseWriter(root, self._clock, settings, tell, locks)
         opened = AsyncExitStack()
         made = _Open(storage, root, writer, opened, Health(self._clock))
+        await self._sign(made)
         await opened.enter_async_context(writer)
         return made
+
+    async def _sign(self, opened: _Open) -> None:
+        """Have what a storage records signed, or not."""
+        wanted = opened.storage.signing
+        opened.writer.set_signer(await asyncio.to_thread(self._signatures.read) if wanted else None)
 
     def _retire(self, known: _Open) -> None:
         """It is configured no more: closed once its tracks have gone over to their new storage."""
@@ -223,6 +233,8 @@ class StorageWriters:
                 await asyncio.to_thread(remember_storage, self._data, opened.root, opened.writer.storage_id)
             except (OSError, StorageError) as error:
                 log.error("storage not remembered", extra={"path": str(opened.root), "reason": str(error)})
+        if opened.storage.signing and self._signatures.signer is None:
+            await self._sign(opened)
         other = opened.spilled_to
         if other is None:
             self._spill(opened)

@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from common.foundation.clock import SystemClock
-from server.recording.exporting.signing import signing_key
 from server.recording.mediadb.writer import MediaDatabaseWriter
+from server.recording.proof.signing import signing_key
 from server.runtime.cli import app
 from tests.support.recorded_films import CAMERA, SETTINGS, VIDEO_KEY, record, stamped
 
@@ -123,7 +123,32 @@ def test_a_package_and_its_verification(root: Path, tmp_path: Path) -> None:
     assert media("verify", package)[0] == 0
     assert media("verify", package, "--key", "0000")[0] == 1
     assert media("verify", tmp_path / "nothing.zip")[0] == 2
-    assert media("verify", root)[0] == 2
+
+
+def test_recordings_and_their_verification(root: Path, tmp_path: Path) -> None:
+    code, report = media("verify", root)
+    assert (code, report["files"] > 1, report["fragments"]) == (0, True, report["sealed_fragments"])
+    damaged = next(path for path in sorted(root.rglob("*.mp4")) if CAMERA in str(path))
+    data = bytearray(damaged.read_bytes())
+    data[data.rindex(b"mdat") + 20] ^= 1
+    damaged.write_bytes(data)
+    code, report = media("verify", root)
+    assert code == 1
+    (finding,) = report["findings"]
+    assert (finding["kind"], finding["device"], finding["path"]) == ("changed", CAMERA, str(damaged))
+    assert media("verify", damaged)[0] == 1
+    assert media("verify", damaged.parent)[0] == 1
+    assert media("verify", root, "--device", "somebody")[1]["files"] == 0
+    assert media("verify", root, "--from", "2030-01-01T00:00:00Z")[0] == 0
+    assert media("verify", root, "--to", "yesterday")[0] == 2
+    assert media("verify", root, "--key", "nonsense")[0] == 2
+    code, report = media("verify", root, "--key", "0000-" * 7 + "0000")
+    assert {finding["kind"] for finding in report["findings"]} == {"wrong_key", "changed"}
+    assert media("verify", root, tmp_path / "nothing")[0] == 2
+    shown = CliRunner().invoke(app, ["media", "verify", str(root)])
+    assert shown.exit_code == 1
+    assert "CHANGED" in shown.output
+    assert CAMERA in shown.output
 
 
 def test_as_a_command(root: Path) -> None:

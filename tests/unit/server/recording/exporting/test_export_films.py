@@ -18,10 +18,10 @@ from common.media.picture_stamp import read_stamp
 from server.recording.exporting.copying import PART
 from server.recording.exporting.maker import estimate, make
 from server.recording.exporting.package import Origin
-from server.recording.exporting.signing import signing_key
 from server.recording.exporting.work import NoProgress, Work
 from server.recording.mediadb.contract import Gop, MediaReader, Span, TrackKey
 from server.recording.mediadb.reader import MediaDatabaseReader
+from server.recording.proof.signing import signing_key
 from tests.support.recorded_films import CAMERA, MICROPHONE, SOUND_KEY, T0, VIDEO_KEY, record, sound, stamped, without
 
 VARIANTS = [(Codec.H264, 0), (Codec.H264, 2), (Codec.H265, 0), (Codec.H265, 2), (Codec.MJPEG, 0)]
@@ -230,7 +230,8 @@ def test_damaged_recordings_leave_a_gap_in_the_film(tmp_path: Path) -> None:
     extents = reader.extents(VIDEO_KEY, Span(T0, UtcUs(T0 + 8_000_000)))
     place = extents[0].fragments[2]  # begins the second GOP
     with extents[0].path.open("r+b") as file:
-        file.seek(place.offset + 40)
+        file.seek(place.offset)
+        file.seek(place.offset + file.read(4096).index(b"moof") + 8)
         file.write(bytes(60))
     export(reader, request_of(0, 8_000_000), tmp_path)
     pictures = shown(film(tmp_path, "mp4"))

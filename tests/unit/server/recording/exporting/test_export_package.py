@@ -18,10 +18,10 @@ from common.media.mp4.reader import read_init, scan_fragments
 from server.recording.exporting.maker import make
 from server.recording.exporting.names import safe_name
 from server.recording.exporting.package import Origin
-from server.recording.exporting.signing import fingerprint, public_bytes, signing_key
 from server.recording.exporting.work import NoProgress, Work
 from server.recording.mediadb.contract import MediaReader
 from server.recording.mediadb.reader import MediaDatabaseReader
+from server.recording.proof.signing import fingerprint, public_bytes, signing_key
 from tests.support.recorded_films import CAMERA, MICROPHONE, SOUND_KEY, T0, VIDEO_KEY, record, sound, stamped, without
 from tests.unit.server.recording.exporting.test_export_films import ThroughReader
 

@@ -1,0 +1,116 @@
+"""Who may do what with configuration items, decided by the same rule as on recorders."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from common.foundation.errors import NotPermitted
+from common.model.item import Item
+from common.model.kinds import BY_PLURAL
+from common.model.permissions import BY_RESOURCE, LABELS, SECURITY, SERVERS, Active, Namespace, Permissions, Verb
+from common.net.tokens import Principal
+from server.management.database.store import configuration_version
+from server.management.database.tables import ItemRow
+from server.management.identity.permissions import RolePermissions
+
+audit = logging.getLogger("server.management.audit")
+
+
+def no_profile_known(_: str) -> None:
+    """Answer for time profiles while there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Everything that decisions need, as of one version of the configuration."""
+
+    version: int
+    permissions: Permissions
+    above: Mapping[str, str | None]
+
+
+class Authority:
+    """Blocking; within the caller's transaction, from any thread. What it reads is kept until something changes."""
+
+    def __init__(self, roles: RolePermissions, active: Active = no_profile_known) -> None:
+        self._roles = roles
+        self._active = active
+        self._lock = threading.Lock()
+        self._known: _Known | None = None
+
+    def mask(self, session: Session, who: Principal, namespace: Namespace, identifier: str) -> int:
+        """Return what a user may do with an item, as bits of the namespace."""
+        if who.is_administrator:
+            return namespace.everything
+        known = self._read(session)
+        return known.permissions.mask(who.roles, namespace, _within(known, identifier), self._active)
+
+    def may(self, session: Session, who: Principal, verb: Verb, model: type[Item], identifier: str) -> bool:
+        """Return whether a user may do a thing with an item."""
+        if who.is_administrator:
+            return True
+        namespace = namespace_of(model)
+        if namespace is SECURITY and verb is not Verb.READ:
+            return False  # whoever could change roles could become an administrator
+        return bool(self.mask(session, who, namespace, identifier) & namespace.bits.get(verb, 0))
+
+    def need(self, session: Session, who: Principal, verb: Verb, model: type[Item], identifier: str) -> None:
+        """Raise NotPermitted unless they may."""
+        if not self.may(session, who, verb, model, identifier):
+            self._refuse(who, verb, f"{model.kind.plural}/{identifier}")
+
+    def seen(self, session: Session, who: Principal, model: type[Item]) -> Callable[[str], bool]:
+        """Return what tells of a kind's items, by id, whether a user may see them; raise NotPermitted if never any."""
+        if who.is_administrator:
+            return lambda _: True
+        namespace = namespace_of(model)
+        known = self._read(session)
+        if not known.permissions.anywhere(Verb.READ, who.roles, namespace):
+            self._refuse(who, Verb.READ, model.kind.plural)
+        return lambda identifier: known.permissions.may(
+            Verb.READ, who.roles, namespace, _within(known, identifier), self._active
+        )
+
+    def within(self, session: Session, identifier: str) -> tuple[str, ...]:
+        """Return an item's id and those of all that it stands in, from which it inherits permissions."""
+        return _within(self._read(session), identifier)
+
+    def _read(self, session: Session) -> _Known:
+        version = configuration_version(session)
+        with self._lock:
+            known = self._known
+        if known is None or known.version != version:
+            above = {row.id: row.parent_id for row in session.execute(select(ItemRow.id, ItemRow.parent_id))}
+            known = _Known(version, Permissions(self._roles.grants(session)), above)
+            if "changes" not in session.info:  # of a transaction that may yet be undone
+                with self._lock:
+                    self._known = known
+        return known
+
+    def _refuse(self, who: Principal, verb: Verb, what: str) -> None:
+        audit.warning("refused", extra={"user": who.name, "user_id": who.user_id, "what": f"{verb} {what}"[:200]})
+        raise NotPermitted(LABELS[verb])
+
+
+def namespace_of(model: type[Item]) -> Namespace:
+    """Return where a kind's permissions are: those of its nearest kind above that has any."""
+    above: type[Item] | None = model
+    while above is not None:
+        found = BY_RESOURCE.get(above.kind.plural)
+        if found is not None:
+            return found
+        above = BY_PLURAL.get(above.kind.parent)
+    return SERVERS
+
+
+def _within(known: _Known, identifier: str) -> tuple[str, ...]:
+    chain: list[str] = []
+    at: str | None = identifier
+    while at is not None and at not in chain:
+        chain.append(at)
+        at = known.above.get(at)
+    return tuple(chain)
