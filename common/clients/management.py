@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from common.clients import management_values as values
+from common.clients.browser_sign_in import BrowserCode
 from common.clients.management_http import HttpsConnection
 from common.clients.management_values import (
     Camera,
@@ -90,6 +91,20 @@ class ManagementClient:
             self._take(answer)
         codes = answer.get("recovery_codes", [])
         return tuple(str(code) for code in codes) if isinstance(codes, list) else ()
+
+    def sign_in_with_code(self, code: BrowserCode) -> str:
+        """Start a session with what the browser came back with; return the user's name. Raises SignInRefused."""
+        form = {
+            "grant_type": "authorization_code",
+            "code": code.code,
+            "code_verifier": code.verifier,
+            "redirect_uri": code.redirect_uri,
+            "client_id": "VmsClient",
+        }
+        with self._lock:
+            self._take(self._https.request("POST", _TOKEN_PATH, form=form))
+        account = self._https.request("GET", "/api/internal/v1/account", token=self.access_token())
+        return str(_object(account.get("data")).get("name", ""))
 
     def sign_out(self) -> None:
         """End the session on the server; the tokens are forgotten whether or not it answers."""

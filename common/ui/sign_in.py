@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QKeyEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QProgressBar, QStackedWidget, QVBoxLayout, QWidget
 
+from common.clients.browser_sign_in import BrowserSignIn
 from common.clients.management_values import ValidationFailed
 from common.clients.sign_in import (
     AppMustBeSetUp,
@@ -32,11 +33,15 @@ __all__ = ["Session", "SignInDialog", "add_sign_in_arguments", "sign_in_from_arg
 
 
 class SignInDialog(QDialog):
-    """Asks for server, user and password; `exec()` is Accepted once `session` is there.
+    """Asks for server, user and password, or leaves asking to the browser.
+
+    `exec()` is Accepted once `session` is there.
 
     A server that is met for the first time is shown with its fingerprint before the password leaves this computer.
     `trusted_pem` is the authority that an earlier session of this run with `server` trusted.
     """
+
+    _page_wanted = Signal(str)
 
     def __init__(
         self,
@@ -81,7 +86,9 @@ class SignInDialog(QDialog):
         known = self._remembered.servers()
         self.form = CredentialsPage(known, server, user)
         self.form.submitted.connect(self._submit)
+        self.form.browser_asked.connect(self._submit_browser)
         self.form.cancelled.connect(self.reject)
+        self._page_wanted.connect(self._open_page)
         self.trust = TrustPage()
         self.trust.agreed.connect(self._trusted)
         self.trust.refused.connect(self._back)
@@ -112,17 +119,39 @@ class SignInDialog(QDialog):
     def done(self, result: int) -> None:
         """Stop looking around and close."""
         self._nearby.stop()
+        self._leave_browser()
         super().done(result)
 
-    def _submit(self) -> None:
+    def _server_url(self) -> str:
+        """Return the server's address, "" after saying that what was typed is none."""
         self.form.clear_errors()
         try:
-            url = normal_server_url(self.form.server())
+            return normal_server_url(self.form.server())
         except SettingsError as error:
             self.form.server_error.say(str(error))
             self.form.server_edit.setFocus()
-            return
-        if not self.form.check_complete():
+            return ""
+
+    def _submit_browser(self) -> None:
+        """Let the browser ask for whatever the site's users sign in with."""
+        url = self._server_url()
+        if url:
+            self._typed = Credentials(url, self.form.user(), "", browser=BrowserSignIn(url))
+            self._try("")
+
+    def _open_page(self, url: str) -> None:
+        self.form.notice.say("info", words("ui.browser_waiting"))
+        if not QDesktopServices.openUrl(QUrl(url)):
+            self.form.notice.say("error", words("ui.browser_missing", url=url))
+
+    def _leave_browser(self) -> None:
+        if self._typed is not None and self._typed.browser is not None:
+            self._typed.browser.cancel()
+            self.form.notice.clear()
+
+    def _submit(self) -> None:
+        url = self._server_url()
+        if not url or not self.form.check_complete():
             return
         self._typed = Credentials(url, self.form.user(), self.form.password(), self.form.setup_code())
         self._try("")
@@ -135,7 +164,10 @@ class SignInDialog(QDialog):
         trusted_pem = self._agreed.get(typed.server_url, "")
         self._busy(True)
         self._job = run_off_thread(
-            self, lambda: sign_in(typed, self._remembered, trusted_pem), self._came, self._failed
+            self,
+            lambda: sign_in(typed, self._remembered, trusted_pem, self._page_wanted.emit),
+            self._came,
+            self._failed,
         )
 
     def _busy(self, busy: bool) -> None:
@@ -232,6 +264,8 @@ class SignInDialog(QDialog):
         match error:
             case AuthorityChanged():
                 form.notice.say_error(error, words("ui.forget_server"), self._forget)
+            case SignInRefused() if self._typed is not None and self._typed.browser is not None:
+                form.notice.say("error", words("ui.browser_failed"))
             case SignInRefused():
                 form.password_error.say(sentence(error))
                 form.password_edit.selectAll()
@@ -263,6 +297,7 @@ class SignInDialog(QDialog):
             if not self.progress.isHidden():
                 if self._job is not None:
                     self._job.cancel()
+                self._leave_browser()
                 self._busy(False)
                 self._back()
                 return

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from common.ui.remembered import Remembered, RememberedServer
 from common.ui.sign_in import SignInDialog
 from server.management.identity.totp import STEP_S, code_at
+from tests.support.browser import Browser
 from tests.support.management_rig import PASSWORD, Management, managing
 
 NEW = "quite another 77"
@@ -100,3 +102,40 @@ def test_going_back_forgets_what_was_typed(qtbot: QtBot, tmp_path: Path, server:
     qtbot.waitUntil(lambda: dialog.pages.currentWidget() is dialog.second)
     assert dialog.second.user_edit.text() == ""
     dialog.reject()
+
+
+def test_the_browser_signs_in(
+    qtbot: QtBot, tmp_path: Path, server: Management, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person in a browser does what the page asks; the dialog waits and goes on."""
+    add_operator(server)
+    opened_pages: list[str] = []
+    monkeypatch.setattr(
+        "common.ui.sign_in.QDesktopServices.openUrl", lambda url: opened_pages.append(url.toString()) or True
+    )
+    remembered = Remembered(tmp_path / "config" / "servers.json")
+    remembered.remember(RememberedServer(server.url, "Test", "", server.ca_pem))
+    dialog = SignInDialog("Test", remembered, server=server.url, look_around=False)
+    qtbot.addWidget(dialog)
+    dialog.show()
+
+    dialog.form.browser_button.click()
+    qtbot.waitUntil(lambda: bool(opened_pages))
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)  # not this time
+    assert dialog.form.sign_in_button.isEnabled()
+
+    dialog.form.browser_button.click()
+    qtbot.waitUntil(lambda: len(opened_pages) == 2)
+    assert "browser" in dialog.form.notice.text()
+    with Browser(str(server.running.ca), (server.url,)) as browser:
+        browser.open(opened_pages[1])
+        browser.submit(username="olga", password=PASSWORD)
+        back = browser.left_to
+    stray = requests.get(back.partition("?")[0] + "?code=x&state=guessed", timeout=5)
+    assert stray.status_code == 404
+    with qtbot.waitSignal(dialog.accepted):
+        assert "You can close this window" in requests.get(back, timeout=5).text
+    assert dialog.session is not None
+    assert dialog.session.user == "olga"
+    assert dialog.session.client.cameras() == ()
+    dialog.session.client.close()
