@@ -1,7 +1,6 @@
 """Evidence locks through the site's REST interface, held by the recorder that has the recordings."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
