@@ -11,6 +11,7 @@ from smartclient.playback.go_to import NoSuchTime, parse_go_to
 from smartclient.playback.master import MasterClock
 from smartclient.playback.spans import SpanStore, next_start, previous_start, span_at
 from smartclient.playback.timeline import Timeline
+from smartclient.playback.timeline_content import Content
 from smartclient.playback.transport import Transport
 from smartclient.site.snapshot import Site
 from smartclient.video.clock import SPEEDS
@@ -218,14 +219,23 @@ class PlaybackPage(QWidget):
     def _want_spans(self) -> None:
         shown = (self._site.camera(device) for device in self.grid.shown_cameras())
         cameras = tuple(camera for camera in shown if camera is not None)
-        self.spans.want(cameras, self.timeline.scale.start_us, self.timeline.scale.end_us)
+        scale = self.timeline.scale
+        self.spans.want(cameras, scale.start_us, scale.end_us, self.grid.selected_camera)
 
     def _spans_changed(self) -> None:
         camera = self.grid.selected_camera
         known = self.spans.known(camera) if camera else bool(self.spans.of_all())
         note = words("smart.spans_failed", detail=self.spans.error) if self.spans.error else ""
-        self.timeline.show_spans(self.spans.of(camera), self.spans.of_all(), known, note)
-        self.timeline.show_gaps(self.spans.gaps_of(camera))
+        self.timeline.show_content(
+            Content(
+                selected=tuple(self.spans.of(camera)),
+                all_in_view=tuple(self.spans.of_all()),
+                audio=tuple(self.spans.sound_of(camera)),
+                gaps=tuple(self.spans.gaps_of(camera)),
+                known=known,
+                note=note,
+            )
+        )
 
     def showEvent(self, event: QEvent) -> None:
         self.enter()

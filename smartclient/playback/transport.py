@@ -17,6 +17,7 @@ from common.ui.icons import icon
 from common.ui.notices import FieldError
 from common.ui.theme import set_role, tabular
 from common.ui.words import words
+from smartclient.playback.legend import Legend
 from smartclient.playback.master import MasterClock
 from smartclient.video.clock import SPEEDS
 
@@ -95,6 +96,9 @@ class Transport(QWidget):
         self.skip_gaps.setToolTip(words("smart.skip_gaps_hint"))
         row.addWidget(self.skip_gaps)
         row.addStretch(1)
+        self.legend_button = self._button(row, "legend", "help", "timeline.legend_hint")
+        self.legend = Legend(self)
+        self.legend_button.clicked.connect(lambda: self.legend.show_above(self.legend_button))
         self.go_to = QLineEdit()
         self.go_to.setObjectName("go_to")
         self.go_to.setFont(tabular(self.go_to.font()))

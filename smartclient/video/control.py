@@ -131,6 +131,19 @@ class AskSpans:
 
 
 @dataclass(frozen=True, slots=True)
+class AskShares:
+    """When devices of one recorder are recorded, as exactly as `buckets` equal parts of the time tell."""
+
+    op: ClassVar = "ask_shares"
+    id: int
+    recorder: str
+    devices: list[str]
+    from_us: int
+    to_us: int
+    buckets: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     op: ClassVar = "ready"
 
@@ -195,6 +208,16 @@ class Spans:
 
 
 @dataclass(frozen=True, slots=True)
+class Shares:
+    """When devices are recorded: spans that begin and end with a bucket, by device."""
+
+    op: ClassVar = "shares"
+    id: int
+    spans: dict[str, list[list[int]]]
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Sound:
     """What the listened microphone does: `connecting`, `live`, `lost`, `refused`, ..., as TileState."""
 
@@ -215,8 +238,9 @@ ToWorker = (
     | Listen
     | StopListening
     | AskSpans
+    | AskShares
 )
-FromWorker = Ready | Alive | TileState | TileQuality | RecorderState | Spans | Sound
+FromWorker = Ready | Alive | TileState | TileQuality | RecorderState | Spans | Shares | Sound
 _OPS: dict[str, type[Any]] = {kind.op: kind for kind in (*get_args(ToWorker), *get_args(FromWorker))}
 
 

@@ -27,6 +27,8 @@ class VideoEngine(QObject):
 
     spans = Signal(object)
     """control.Spans: the answer to `ask_spans`."""
+    shares = Signal(object)
+    """control.Shares: the answer to `ask_shares`."""
     sound = Signal(object)
     """control.Sound"""
     recorder = Signal(object)
@@ -164,11 +166,19 @@ class VideoEngine(QObject):
     def ask_spans(self, recorder: str, device: str, track: str, span: tuple[int, int]) -> int:
         """Ask what is recorded; `spans` answers with the number that this returns."""
         number = next(self._questions)
+        return self._ask(control.AskSpans(number, recorder, device, track, span[0], span[1]))
+
+    def ask_shares(self, recorder: str, devices: Sequence[str], span: tuple[int, int], buckets: int) -> int:
+        """Ask when devices of a recorder are recorded; `shares` answers with the number that this returns."""
+        number = next(self._questions)
+        return self._ask(control.AskShares(number, recorder, list(devices), span[0], span[1], buckets))
+
+    def _ask(self, question: control.AskSpans | control.AskShares) -> int:
         worker = next((w for w in self._workers if w in self._ready), None)
         if worker is not None:
-            worker.send(control.AskSpans(number, recorder, device, track, span[0], span[1]))
-            self._asked[number] = worker
-        return number
+            worker.send(question)
+            self._asked[question.id] = worker
+        return question.id
 
     # sound
 
@@ -232,6 +242,7 @@ class VideoEngine(QObject):
             if asked is worker:
                 del self._asked[number]
                 self.spans.emit(control.Spans(number, [], "the decoder process was restarted"))
+                self.shares.emit(control.Shares(number, {}, "the decoder process was restarted"))
         torn = [feed for number, feed in self._feeds.items() if self._worker_of[number] is worker]
         for feed in torn:
             if feed.decoder_was_working:
@@ -254,6 +265,9 @@ class VideoEngine(QObject):
             case control.Spans():
                 self._asked.pop(message.id, None)
                 self.spans.emit(message)
+            case control.Shares():
+                self._asked.pop(message.id, None)
+                self.shares.emit(message)
             case control.Sound():
                 self.sound.emit(message)
 

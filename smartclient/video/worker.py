@@ -194,6 +194,12 @@ class Worker:
                     self._say(control.Spans(message.id, [], "the recording server is not known"))
                 else:
                     link.ask(message)
+            case control.AskShares():
+                link = self._link(message.recorder)
+                if link is None:
+                    self._say(control.Shares(message.id, {}, "the recording server is not known"))
+                else:
+                    link.ask(message)
 
     def _recorders(self, message: control.Recorders) -> None:
         self._uris = message.uris
