@@ -144,6 +144,19 @@ class AskShares:
 
 
 @dataclass(frozen=True, slots=True)
+class AskThumbnail:
+    """The keyframe that is shown at `at_us`, small. `to_us`: where a recording after a gap may begin at the latest."""
+
+    op: ClassVar = "ask_thumbnail"
+    id: int
+    recorder: str
+    device: str
+    at_us: int
+    to_us: int
+    width_px: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     op: ClassVar = "ready"
 
@@ -218,6 +231,17 @@ class Shares:
 
 
 @dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """`jpeg` in base64, empty when nothing is recorded there; `error`: it could not be found out."""
+
+    op: ClassVar = "thumbnail"
+    id: int
+    at_us: int = 0
+    jpeg: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Sound:
     """What the listened microphone does: `connecting`, `live`, `lost`, `refused`, ..., as TileState."""
 
@@ -239,8 +263,9 @@ ToWorker = (
     | StopListening
     | AskSpans
     | AskShares
+    | AskThumbnail
 )
-FromWorker = Ready | Alive | TileState | TileQuality | RecorderState | Spans | Shares | Sound
+FromWorker = Ready | Alive | TileState | TileQuality | RecorderState | Spans | Shares | Thumbnail | Sound
 _OPS: dict[str, type[Any]] = {kind.op: kind for kind in (*get_args(ToWorker), *get_args(FromWorker))}
 
 

@@ -29,6 +29,8 @@ class VideoEngine(QObject):
     """control.Spans: the answer to `ask_spans`."""
     shares = Signal(object)
     """control.Shares: the answer to `ask_shares`."""
+    thumbnail = Signal(object)
+    """control.Thumbnail: the answer to `ask_thumbnail`."""
     sound = Signal(object)
     """control.Sound"""
     recorder = Signal(object)
@@ -173,7 +175,12 @@ class VideoEngine(QObject):
         number = next(self._questions)
         return self._ask(control.AskShares(number, recorder, list(devices), span[0], span[1], buckets))
 
-    def _ask(self, question: control.AskSpans | control.AskShares) -> int:
+    def ask_thumbnail(self, recorder: str, device: str, span: tuple[int, int], width_px: int) -> int:
+        """Ask for the keyframe at the span's start, or the first one within it; `thumbnail` answers."""
+        number = next(self._questions)
+        return self._ask(control.AskThumbnail(number, recorder, device, span[0], span[1], width_px))
+
+    def _ask(self, question: control.AskSpans | control.AskShares | control.AskThumbnail) -> int:
         worker = next((w for w in self._workers if w in self._ready), None)
         if worker is not None:
             worker.send(question)
@@ -243,6 +250,7 @@ class VideoEngine(QObject):
                 del self._asked[number]
                 self.spans.emit(control.Spans(number, [], "the decoder process was restarted"))
                 self.shares.emit(control.Shares(number, {}, "the decoder process was restarted"))
+                self.thumbnail.emit(control.Thumbnail(number, error="the decoder process was restarted"))
         torn = [feed for number, feed in self._feeds.items() if self._worker_of[number] is worker]
         for feed in torn:
             if feed.decoder_was_working:
@@ -268,6 +276,9 @@ class VideoEngine(QObject):
             case control.Shares():
                 self._asked.pop(message.id, None)
                 self.shares.emit(message)
+            case control.Thumbnail():
+                self._asked.pop(message.id, None)
+                self.thumbnail.emit(message)
             case control.Sound():
                 self.sound.emit(message)
 
