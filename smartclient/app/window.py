@@ -19,6 +19,7 @@ from smartclient.app.keys import KeyMap
 from smartclient.app.listening import Listening
 from smartclient.app.shortcuts import Shortcuts
 from smartclient.app.top_bar import LIVE, PLAYBACK, TopBar
+from smartclient.exporting.room import ExportRoom
 from smartclient.live.grid import LAYOUTS, MOST_TILES, TileGrid, columns_for
 from smartclient.options.views import SavedView, SavedViews
 from smartclient.playback.page import PlaybackPage
@@ -54,6 +55,8 @@ class SmartClientWindow(QMainWindow):
         self.listening = Listening(engine, self)
         self.live_grid = TileGrid(engine, recorded=False)
         self.playback = PlaybackPage(engine)
+        self.exports = ExportRoom(session, self)
+        self.playback.sign_in(self.exports)
         self.empty = EmptyState("camera", words("smart.no_cameras"), words("smart.no_cameras_hint"))
         self.empty.setObjectName("no_cameras")
         self.waiting = EmptyState("server", words("smart.loading_site"), words("smart.loading_site_hint"))
@@ -111,6 +114,8 @@ class SmartClientWindow(QMainWindow):
         self._engine.token_wanted.connect(self.watch.refresh)
         self._engine.recorder.connect(self._recorder_said)
         self.listening.changed.connect(self._listening_changed)
+        self.exports.said.connect(lambda said: self.notice.say("ok", said))
+        self.exports.failed.connect(self.notice.say_error)
         self.listening.said.connect(lambda said: self.notice.say("info", said))
 
     def _acts(self) -> dict[str, Callable[[], object]]:
@@ -362,6 +367,7 @@ class SmartClientWindow(QMainWindow):
     def release(self) -> None:
         """Stop all pictures, sound and questions."""
         self.watch.stop()
+        self.exports.stop()
         self.listening.stop()
         self.playback.leave()
         self.live_grid.release()

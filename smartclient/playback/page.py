@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from common.foundation.clock import US_PER_S, SystemClock, UtcUs
 from common.ui.theme import set_role
 from common.ui.words import sentence, words
+from smartclient.exporting.room import ExportRoom
 from smartclient.live.grid import TileGrid
 from smartclient.playback.go_to import NoSuchTime, parse_go_to
 from smartclient.playback.master import MasterClock
@@ -29,6 +30,7 @@ _TICK_MS = 40
 _LOOK_BACK_US = 10 * US_PER_S
 _FIRST_RANGE_US = 3600 * US_PER_S
 _SEQUENCE_TOLERANCE_US = US_PER_S
+_EXPORT_US = 60 * US_PER_S
 
 
 class PlaybackPage(QWidget):
@@ -45,6 +47,7 @@ class PlaybackPage(QWidget):
         self._site = Site()
         self._wall_clock = SystemClock()
         self._shown_generation = -1
+        self._exports: ExportRoom | None = None
         self.grid = TileGrid(engine, recorded=True)
         self.timeline = Timeline()
         self.transport = Transport()
@@ -100,6 +103,8 @@ class PlaybackPage(QWidget):
         """Cameras may have changed."""
         self._site = site
         self.grid.show_site(site)
+        if self._exports is not None:
+            self._exports.show_site(site)
         self._cameras_changed()
 
     # what the operator does
@@ -185,7 +190,29 @@ class PlaybackPage(QWidget):
             "mark_out": self.selection.mark_out,
             "clear_selection": self.selection.clear,
             "loop": self.transport.loop.click,
+            "export": self.export,
+            "exports": self.show_exports,
         }
+
+    def sign_in(self, exports: ExportRoom) -> None:
+        """Use what belongs to the signed-in user."""
+        self._exports = exports
+        self.transport.add_tool("export", "export", "exporting.export").clicked.connect(self.export)
+        self.transport.add_tool("exports", "menu", "exporting.exports").clicked.connect(self.show_exports)
+
+    def export(self) -> None:
+        """E: ask what to export, beginning with the cameras in view and the selected time, or the last minute."""
+        if self._exports is not None:
+            at = self.master.playhead_us
+            span = self.selection.span or (max(0, at - _EXPORT_US), at)
+            selected = self.grid.selected_camera
+            chosen = [selected] if selected else self.grid.shown_cameras()
+            self._exports.open_dialog(list(chosen), span, self.now_us())
+
+    def show_exports(self) -> None:
+        """Ctrl+E: the list of exports."""
+        if self._exports is not None:
+            self._exports.open_panel()
 
     def _selection_changed(self) -> None:
         self.timeline.select(self.selection.span)
