@@ -43,6 +43,8 @@ class RecordedStorage(_Frozen):
     retain_minutes: int = 10_080
     max_size_mb: int = 0  # 0: no limit
     archives: tuple[RecordedArchive, ...] = ()
+    encryption: Literal["None", "Light", "Strong"] = "None"
+    password: str = ""  # opens the storage's keys where the recorder's own key is gone
     spill_to: str = ""  # id of the storage that takes over when this one fails or is too slow; empty: none
     signing: bool = False  # seals of recordings are signed with the recorder's key, in its archives too
 

@@ -51,7 +51,15 @@ class Storage(NamedItem):
         ItemPath | None,
         Shown("Spill to", "Recording", help="Storage that takes over while this one fails or is too slow."),
     ] = None
-    encryption_method: Annotated[Literal["None", "Light", "Strong"], Shown("Encryption", "Protection")] = "None"
+    encryption_method: Annotated[
+        Literal["None", "Light", "Strong"],
+        Shown("Encryption", "Protection", help="Light: only the pictures from which others are decoded."),
+    ] = "None"
+    encryption_password: Annotated[
+        Text,
+        Field(max_length=1024),
+        Shown("Password", "Protection", secret=True, help="Opens the recordings where the recorder is lost."),
+    ] = ""
     signing: Annotated[bool, Shown("Digital signature", "Protection")] = False
 
 

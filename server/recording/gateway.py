@@ -1,6 +1,7 @@
 """The recorder's gateway: puts configuration, engines, relay, playback and the port together."""
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
@@ -13,7 +14,7 @@ from typing import Protocol
 
 from common.api.recorder_configuration import RecordedDevice, RecordedHardware, RecordedStorage, RecorderConfiguration
 from common.foundation.clock import Clock
-from common.foundation.errors import NotSignedIn
+from common.foundation.errors import NotSignedIn, StorageError
 from common.foundation.ids import DeviceId, RecorderId
 from common.model.permissions import Verb
 from common.net.tokens import Principal, TokenVerifier
@@ -25,16 +26,19 @@ from server.recording.api.services import RecorderServices
 from server.recording.archiving.recorder import RecorderArchives
 from server.recording.engines import Engine, EngineCommand, EngineHost, running_engines
 from server.recording.exporting.jobs import ExportJobs, ExportPlan
+from server.recording.keys.chest import KeyChest
 from server.recording.ledger.proof import RecordingProof
 from server.recording.mediadb.contract import MediaReader
 from server.recording.playback.reading import recordings_pool
 from server.recording.relay.upstream import EngineLink, LiveRelay
 from server.recording.remembered import Remembered
 from server.recording.storages.lock_keeping import LockKeeper, keeping_locks
-from server.recording.storages.places import storage_root, storages_or_default
+from server.recording.storages.places import key_folders, storage_root, storages_or_default
 from server.recording.storages.reading import StoragesReader
 
 log = logging.getLogger(__name__)
+
+_KEYS_AGAIN_S = 60.0  # a disk that was away gets its copy of the keys
 
 
 class ConfigurationSource(Protocol):
@@ -114,6 +118,7 @@ class Conductor:
     configuration: RecorderConfiguration | None = None
     configured: asyncio.Event = field(default_factory=asyncio.Event)
     applied: asyncio.Event = field(default_factory=asyncio.Event)
+    keys_wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
     def recorder_name(self) -> str:
         """What the recorder is called now."""
@@ -146,6 +151,7 @@ class Conductor:
         )
         self.configured.set()
         self.applied.set()
+        self.keys_wanted.set()
 
     async def keep_remembering(self) -> None:
         """Note after each configuration what must survive a restart; until cancelled."""
@@ -153,6 +159,22 @@ class Conductor:
             await self.applied.wait()
             self.applied.clear()
             await self.remembered.save()
+
+    async def keep_keys(self, keys: KeyChest, recordings: Path, clock: Clock) -> None:
+        """Make and keep the keys of encrypted storages, after each configuration and now and then; until cancelled."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_KEYS_AGAIN_S):
+                    await self.keys_wanted.wait()
+            self.keys_wanted.clear()
+            for storage in self.storages():
+                if storage.encryption == "None":
+                    continue
+                folders = key_folders(storage, recordings)
+                try:
+                    await asyncio.to_thread(keys.follow, storage.id, storage.password, clock.now_us(), folders)
+                except StorageError as error:
+                    log.error("keys not kept", extra={"storage": storage.name, "reason": str(error)})
 
     async def set_manual(self, device: DeviceId, on: bool) -> None:
         """Record a device by hand, or no more; asked for by viewers."""
@@ -202,6 +224,8 @@ async def running_gateway(
             running = [tasks.create_task(link.run(), name=f"engine {number} link") for number, link in links.items()]
             running.append(tasks.create_task(conductor.keep_remembering(), name="remembering"))
             running.append(tasks.create_task(locks.run(), name="evidence locks"))
+            keeping_keys = conductor.keep_keys(KeyChest(plan.data), plan.recordings, clock)
+            running.append(tasks.create_task(keeping_keys, name="storage keys"))
             running.append(tasks.create_task(source.run(conductor.apply), name="configuration"))
             if plan.archives is not None:
                 running.append(tasks.create_task(plan.archives.run(), name="archiving"))

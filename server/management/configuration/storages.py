@@ -12,6 +12,7 @@ from common.model.item import Item, ItemPath
 from common.model.servers import ArchiveStorage, RecordingServer, Storage
 from server.management.configuration.items import NOT_STORED, InvalidProperties, Items, Stored, validated
 
+MIN_PASSWORD_CHARS = 8
 _URL = re.compile(r"^[a-z][a-z0-9+.-]*://\S+$")
 
 
@@ -40,7 +41,7 @@ def check_storages(session: Session, items: Items, changed: Stored[Any]) -> None
     """Raise InvalidProperties when what was just stored does not fit its neighbours."""
     item = changed.item
     if isinstance(item, Storage):
-        _check_protection(item)
+        _check_protection(item, items.secrets(session, Storage, changed.id))
         _check_chain(session, items, changed)
         if item.spill_storage is not None:
             _check_neighbour(
@@ -98,6 +99,8 @@ def recorded_storages(session: Session, items: Items, recorder_id: str) -> tuple
             max_size_mb=each.item.max_size,
             archives=tuple(map(_archive, _in_order(archives.get(each.id, [])))),
             signing=each.item.signing,
+            encryption=each.item.encryption_method,
+            password=items.secrets(session, Storage, each.id).get("encryptionPassword", ""),
             spill_to=each.item.spill_storage.id if each.item.spill_storage is not None else "",
         )
         for each in sorted(stored, key=lambda one: not one.item.is_default)
@@ -123,10 +126,11 @@ def _in_order(archives: list[Stored[ArchiveStorage]]) -> list[Stored[ArchiveStor
     return sorted(archives, key=lambda one: one.created_us)
 
 
-def _check_protection(item: Storage) -> None:
-    """Refuse what recorders do not do: nobody shall believe that recordings are protected when they are not."""
-    if item.encryption_method != "None":
-        raise InvalidProperties({"encryptionMethod": "This version cannot encrypt recordings: it must be None."})
+def _check_protection(item: Storage, secrets: Mapping[str, str]) -> None:
+    """Encrypted recordings need a password: without it they are lost with the recorder's own key."""
+    if item.encryption_method != "None" and len(secrets.get("encryptionPassword", "")) < MIN_PASSWORD_CHARS:
+        why = f"Encryption needs a password of at least {MIN_PASSWORD_CHARS} characters."
+        raise InvalidProperties({"encryptionPassword": why})
 
 
 def _check_chain(session: Session, items: Items, storage: Stored[Storage]) -> None:
