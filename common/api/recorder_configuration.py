@@ -44,6 +44,7 @@ class RecordedStorage(_Frozen):
     max_size_mb: int = 0  # 0: no limit
     archives: tuple[RecordedArchive, ...] = ()
     encryption: Literal["None", "Light", "Strong"] = "None"
+    keys: int = 1  # how many keys it has had; one more is one more to come
     password: str = ""  # opens the storage's keys where the recorder's own key is gone
     spill_to: str = ""  # id of the storage that takes over when this one fails or is too slow; empty: none
     signing: bool = False  # seals of recordings are signed with the recorder's key, in its archives too

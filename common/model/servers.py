@@ -39,7 +39,13 @@ class Storage(NamedItem):
         node="Servers/Recording servers",
         creatable=True,
         deletable=True,
-        tasks=("SetStorageAsDefault",),
+        tasks=(
+            "SetStorageAsDefault",
+            "EnableEncryption",
+            "DisableEncryption",
+            "ChangeEncryptionMethod",
+            "ChangeEncryptionKey",
+        ),
     )
     disk_path: Annotated[
         Text, Shown("Path", "Recording", help="Empty: the recorder's own folder for recordings.", read_only=True)
@@ -60,6 +66,7 @@ class Storage(NamedItem):
         Field(max_length=1024),
         Shown("Password", "Protection", secret=True, help="Opens the recordings where the recorder is lost."),
     ] = ""
+    encryption_keys: Annotated[int, Field(ge=1), Shown("Keys so far", "Protection", read_only=True)] = 1
     signing: Annotated[bool, Shown("Digital signature", "Protection")] = False
 
 

@@ -170,9 +170,9 @@ class Conductor:
             for storage in self.storages():
                 if storage.encryption == "None":
                     continue
-                folders = key_folders(storage, recordings)
+                folders, now_us = key_folders(storage, recordings), clock.now_us()
                 try:
-                    await asyncio.to_thread(keys.follow, storage.id, storage.password, clock.now_us(), folders)
+                    await asyncio.to_thread(keys.follow, storage.id, storage.password, now_us, folders, storage.keys)
                 except StorageError as error:
                     log.error("keys not kept", extra={"storage": storage.name, "reason": str(error)})
 

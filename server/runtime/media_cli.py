@@ -224,6 +224,45 @@ def _finish(work: Callable[[], dict[str, Any]], show: Callable[[dict[str, Any]],
     raise typer.Exit(0 if report["ok"] else EXIT_FOUND)
 
 
+@app.command()
+def unlock(
+    folder: Annotated[Path, typer.Argument(help="Folder of encrypted recordings: a storage, or an archive of it.")],
+    password_file: Annotated[Path, typer.Option(help="The storage's password, on the file's first line.")],
+    data: Annotated[Path | None, typer.Option("--data", help="Data folder of the recorder that is to read it.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Let this recorder read what another one encrypted, with the password of its storage."""
+    from server.recording.keys.chest import KeyChest
+
+    def work() -> dict[str, Any]:
+        chest = KeyChest((data or default_data_dir()).resolve())
+        return {"ok": True, "keys": chest.adopt(folder.resolve(), _first_line(password_file))}
+
+    _finish(work, lambda report: told.print(f"{report['keys']} keys taken in."), as_json=json)
+
+
+@app.command()
+def key(
+    file: Annotated[Path, typer.Argument(help="One encrypted recording.")],
+    data: Annotated[Path | None, typer.Option("--data", help="The recorder's data folder.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Show the key of one recording, for players: ffplay -decryption_key KEY FILE."""
+    from common.media.mp4.reader import read_init
+    from server.recording.keys.chest import KeyChest
+    from server.recording.mediadb.files import LocalFile
+
+    def work() -> dict[str, Any]:
+        with LocalFile(file) as opened:
+            protection = read_init(opened.read).protection
+        if protection is None:
+            return {"ok": True, "encrypted": False, "key": ""}
+        chest = KeyChest((data or default_data_dir()).resolve())
+        return {"ok": True, "encrypted": True, "key": chest.content_key(protection).hex()}
+
+    _finish(work, lambda report: print(report["key"] or "not encrypted"), as_json=json)  # noqa: T201 - for scripts
+
+
 def _needs_storage(root: Path) -> None:
     from server.recording.mediadb.layout import storage_id
 

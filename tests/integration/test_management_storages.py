@@ -33,9 +33,20 @@ def test_storages_are_made_used_changed_and_removed(server):
     made = ask("POST", below, {"name": "Fast", "diskPath": "/srv/fast", "retainMinutes": 60}, 201)["result"]
     ask("POST", below, {"name": "Again", "diskPath": "/srv/fast/"}, 400)
     ask("POST", below, {"name": "Again", "diskPath": "/srv/x", "retainMinutes": 365_000 * 1440 + 1}, 400)
-    promised = {"encryptionMethod": "Strong"}  # what no recorder does yet
+    promised = {"encryptionMethod": "Strong"}  # without a password they would be lost with the recorder's own key
     ask("POST", below, {"name": "Safe", "diskPath": "/srv/safe", **promised}, 400)
     ask("PATCH", f"storages/{made['id']}", promised, 400)
+    encrypt = f"storages/{made['id']}?task="
+    ask("POST", encrypt + "EnableEncryption", {"encryptionMethod": "Strong", "password": "short"}, 400)
+    ask("POST", encrypt + "EnableEncryption", {"encryptionMethod": "Odd", "password": "correct horse"}, 400)
+    ask("POST", encrypt + "ChangeEncryptionKey", {}, 400)
+    ask("POST", encrypt + "EnableEncryption", {"encryptionMethod": "Strong", "password": "correct horse"})
+    ask("POST", encrypt + "ChangeEncryptionKey", {})
+    ask("POST", encrypt + "ChangeEncryptionMethod", {"encryptionMethod": "Light"})
+    safe = told()["storages"][1]
+    assert (safe["encryption"], safe["password"], safe["keys"]) == ("Light", "correct horse", 2)
+    assert "correct horse" not in str(ask("GET", f"storages/{made['id']}"))
+    ask("POST", encrypt + "DisableEncryption", {})
     archives = f"storages/{made['id']}/archiveStorages"
     ask("POST", archives, {"name": "Old", "diskPath": "s3://bucket/old", "retainMinutes": 59}, 400)
     archive = ask("POST", archives, {"name": "Old", "diskPath": "s3://bucket/old", "retainMinutes": 120}, 201)["result"]

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from common.model.devices import Hardware
 from common.model.item import Item
-from common.model.servers import RecordingServer
+from common.model.servers import RecordingServer, Storage
 from common.model.users import BasicUser, Role
 from common.net.tokens import Principal
 from server.management.api import identity_tasks, role_members
@@ -20,7 +20,7 @@ from server.management.api.changing import changed
 from server.management.api.tasks import LongTask
 from server.management.configuration.hardware import NewHardware, add_hardware, read_new_hardware
 from server.management.configuration.items import InvalidProperties
-from server.management.configuration.storages import set_default
+from server.management.configuration.storages import check_storages, encryption_changes, set_default
 from server.management.services import Services
 
 audit = logging.getLogger("server.management.audit")
@@ -54,6 +54,8 @@ async def start(
             await changed(services, BasicUser, identifier, {"password": body.get("password")}, None)
         case "SetStorageAsDefault":
             await run(_set_default, services, identifier)
+        case "EnableEncryption" | "DisableEncryption" | "ChangeEncryptionMethod" | "ChangeEncryptionKey":
+            await run(_change_encryption, services, identifier, known, body)
         case "ChangeDeviceRecordingStorage":
             if body.get("moveData") is True:
                 raise BadRequest("What is recorded already stays where it is, and is played from there.")
@@ -113,6 +115,12 @@ async def _add_hardware(services: Services, recorder_id: str, new: NewHardware) 
 def _store_hardware(services: Services, recorder_id: str, new: NewHardware) -> str:
     with services.database.write() as session:
         return add_hardware(session, services.items, recorder_id, new)
+
+
+def _change_encryption(services: Services, identifier: str, task: str, body: Mapping[str, Any]) -> None:
+    with services.database.write() as session:
+        changes = encryption_changes(services.items.get(session, Storage, identifier), task, body)
+        check_storages(session, services.items, services.items.update(session, Storage, identifier, changes))
 
 
 def _set_default(services: Services, identifier: str) -> None:

@@ -84,6 +84,21 @@ def set_default(session: Session, items: Items, identifier: str) -> None:
         items.update(session, Storage, each.id, {"isDefault": each.id == chosen.id})
 
 
+def encryption_changes(stored: Stored[Storage], task: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a task of encryption changes of a storage; raise InvalidProperties."""
+    if task == "DisableEncryption":
+        return {"encryptionMethod": "None"}
+    if task == "ChangeEncryptionKey":
+        if stored.item.encryption_method == "None":
+            raise InvalidProperties({"encryptionMethod": "The storage is not encrypted."})
+        return {"encryptionKeys": stored.item.encryption_keys + 1}
+    method = body.get("encryptionMethod")
+    if method not in ("Light", "Strong"):
+        raise InvalidProperties({"encryptionMethod": "This must be Light or Strong."})
+    password = {"encryptionPassword": body["password"]} if "password" in body else {}
+    return {"encryptionMethod": method, **password}
+
+
 def recorded_storages(session: Session, items: Items, recorder_id: str) -> tuple[RecordedStorage, ...]:
     """A recorder's storages as it is told them, the default one first."""
     archives: dict[str, list[Stored[ArchiveStorage]]] = {}
@@ -100,6 +115,7 @@ def recorded_storages(session: Session, items: Items, recorder_id: str) -> tuple
             archives=tuple(map(_archive, _in_order(archives.get(each.id, [])))),
             signing=each.item.signing,
             encryption=each.item.encryption_method,
+            keys=each.item.encryption_keys,
             password=items.secrets(session, Storage, each.id).get("encryptionPassword", ""),
             spill_to=each.item.spill_storage.id if each.item.spill_storage is not None else "",
         )

@@ -61,10 +61,11 @@ class KeyChest:
         except OSError as error:
             raise StorageError(f"{error.strerror or error}", path=str(path)) from error
 
-    def follow(self, storage: str, password: str, now_us: int, copies: Iterable[Path]) -> None:
-        """See that a storage has keys which `password` opens, and that they stand beside its recordings as well.
+    def follow(self, storage: str, password: str, now_us: int, copies: Iterable[Path], keys: int = 1) -> None:
+        """See that a storage has had so many keys, that `password` opens them, and that they stand beside its
+        recordings as well.
 
-        Changing a password rewrites this file only. Raises StorageError; nothing is lost then.
+        Changing a password, or adding a key, rewrites this file only. Raises StorageError; nothing is lost then.
         """
         path = self._path(storage)
         with _one_at_a_time:
@@ -78,21 +79,10 @@ class KeyChest:
                     ring = ring.with_password(self._own_key(), password)
                     write_private(path, ring.to_json())
                     log.warning("password of a storage changed", extra={"storage": storage})
-            except OSError as error:
-                raise StorageError(f"{error.strerror or error}", path=str(path)) from error
-        self._copy(ring, copies)
-
-    def rotate(self, storage: str, password: str, now_us: int, copies: Iterable[Path]) -> None:
-        """Encrypt new files with another key from now on. Raises StorageError, WrongPassword."""
-        path = self._path(storage)
-        with _one_at_a_time:
-            try:
-                ring = self._ring(path)
-                if ring is None:
-                    raise StorageError("the storage has no keys", path=str(path))
-                ring.opened_by(password)
-                ring = ring.with_new_key(self._own_key(), password, now_us)
-                write_private(path, ring.to_json())
+                if len(ring.keys) < keys:  # one at most: a number that is out of all proportion costs nothing
+                    ring = ring.with_new_key(self._own_key(), password, now_us)
+                    write_private(path, ring.to_json())
+                    log.warning("key added to a storage", extra={"storage": storage, "keys": len(ring.keys)})
             except OSError as error:
                 raise StorageError(f"{error.strerror or error}", path=str(path)) from error
         self._copy(ring, copies)
