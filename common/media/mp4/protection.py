@@ -36,6 +36,7 @@ _NAL_HEADER_BYTES = {Codec.H264: 1, Codec.H265: 2}
 _SUBSAMPLES = 2  # flag of `senc`
 _MOST_SUBSAMPLES = 4096
 
+Buffer = bytes | memoryview
 Extent = Literal["Light", "Strong"]
 """`Strong` encrypts every sample, `Light` those of video that others are decoded from: its keyframes."""
 
@@ -120,42 +121,48 @@ class SampleCipher:
         self._nal_header = _NAL_HEADER_BYTES.get(config.codec)
         self._keyframes_only = extent == "Light" and config.kind is MediaKind.VIDEO
 
-    def encrypt(self, units: Sequence[AccessUnit]) -> tuple[list[bytes], bytes]:
-        """Return the data of the samples, encrypted, and the boxes that tell how, for `traf`.
+    def encrypt(self, units: Sequence[AccessUnit]) -> tuple[list[Buffer], bytes]:
+        """Return the data of the samples, encrypted, in pieces, and the boxes that tell how, for `traf`.
 
-        Everything of a fragment goes through the cipher in one piece: for each sample alone, calling it would cost
-        more than encrypting.
+        Everything of a fragment goes through the cipher at once, and is copied no more than that takes: calling it for
+        each sample, and putting samples together again, would cost more than encrypting.
         """
-        clear: list[list[tuple[int, int]]] = [self._parts(unit) for unit in units]
-        pieces: list[bytes] = []
-        for unit, parts in zip(units, clear, strict=True):
+        cut = [self._parts(unit) for unit in units]
+        secret_bytes = self._secret_bytes(units, cut)
+        pieces: list[Buffer] = []
+        about: list[bytes] = []
+        subsamples = self._nal_header is not None or self._keyframes_only
+        position = 0
+        for unit, parts in zip(units, cut, strict=True):
+            info = self._iv + self._blocks.to_bytes(8, "big")
+            if subsamples:
+                info += struct.pack(">H" + "HI" * len(parts), len(parts), *(value for part in parts for value in part))
+            about.append(info)
             at = 0
             for plain, secret in parts:
+                if plain:
+                    pieces.append(unit.data[at : at + plain])
+                if secret:
+                    pieces.append(secret_bytes[position : position + secret])
+                blocks = -(-secret // BLOCK_BYTES)
+                position += blocks * BLOCK_BYTES
+                self._blocks += blocks
+                at += plain + secret
+        return pieces, _encryption_boxes(about, subsamples)
+
+    def _secret_bytes(self, units: Sequence[AccessUnit], cut: Sequence[Sequence[tuple[int, int]]]) -> memoryview:
+        """Encrypt what is to be, of all samples, each part filled up to whole blocks."""
+        pieces: list[Buffer] = []
+        for unit, parts in zip(units, cut, strict=True):
+            data, at = memoryview(unit.data), 0
+            for plain, secret in parts:
                 at += plain
-                pieces.append(unit.data[at : at + secret])
+                pieces.append(data[at : at + secret])
                 if secret % BLOCK_BYTES:  # only at the end of a sample that is encrypted as a whole
                     pieces.append(bytes(-secret % BLOCK_BYTES))
                 at += secret
         counter = self._iv + self._blocks.to_bytes(8, "big")
-        secret_bytes = memoryview(Cipher(AES(self._key), CTR(counter)).encryptor().update(b"".join(pieces)))
-        done: list[bytes] = []
-        about: list[bytes] = []
-        position = 0
-        for unit, parts in zip(units, clear, strict=True):
-            info = self._iv + self._blocks.to_bytes(8, "big")
-            if self._nal_header is not None or self._keyframes_only:
-                info += struct.pack(">H", len(parts)) + b"".join(struct.pack(">HI", *part) for part in parts)
-            about.append(info)
-            at = 0
-            joined: list[bytes | memoryview] = []
-            for plain, secret in parts:
-                joined += (unit.data[at : at + plain], secret_bytes[position : position + secret])
-                blocks = (secret + BLOCK_BYTES - 1) // BLOCK_BYTES
-                position += blocks * BLOCK_BYTES
-                self._blocks += blocks
-                at += plain + secret
-            done.append(b"".join(joined))
-        return done, _encryption_boxes(about, self._nal_header is not None or self._keyframes_only)
+        return memoryview(Cipher(AES(self._key), CTR(counter)).encryptor().update(b"".join(pieces)))
 
     def _parts(self, unit: AccessUnit) -> list[tuple[int, int]]:
         """How many bytes of a sample stay as they are, and how many behind them are encrypted; again and again.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from common.foundation.clock import UtcUs
 from common.media.access_unit import AccessUnit, CodecConfig
-from common.media.mp4.protection import Protection, SampleCipher
+from common.media.mp4.protection import Buffer, Protection, SampleCipher
 from common.media.mp4.reader import Fragment
 from common.media.mp4.writer import SegmentInfo, fragment_header, init_segment
 from server.recording.mediadb.contract import TrackKey
@@ -127,6 +127,7 @@ class SegmentFile:
         units = fragment.units
         self._sequence += 1
         encryption = b""
+        data: Sequence[Buffer]
         if self._cipher is None:
             data = [unit.data for unit in units]
         else:
@@ -135,7 +136,7 @@ class SegmentFile:
             self._sequence, units, fragment.next_dts, self._origin, self.config, encryption=encryption
         )
         offset = self.size_bytes
-        parts = [header, *data]
+        parts: list[Buffer] = [header, *data]
         total = len(header) + fragment.size_bytes
         if self._sealer is not None:
             parts = self._sealer.seal(parts)
@@ -156,7 +157,7 @@ class SegmentFile:
             )
         )
 
-    def _write_all(self, parts: list[bytes], total: int) -> None:
+    def _write_all(self, parts: Sequence[Buffer], total: int) -> None:
         end = self.size_bytes + total
         if self._preallocate_bytes and end > self._allocated:
             self._preallocate(end)

@@ -30,7 +30,7 @@ def written(config: CodecConfig, fragments: list[list[AccessUnit]], extent: str 
     parts = [init_segment(config, None, protection)]
     for number, units in enumerate(fragments, 1):
         data, boxes = cipher.encrypt(units)
-        assert [len(one) for one in data] == [len(unit.data) for unit in units]
+        assert sum(map(len, data)) == sum(len(unit.data) for unit in units)
         after = units[-1].dts + 3600
         parts += [fragment_header(number, units, after, 0, config, encryption=boxes), *data]
     return b"".join(parts), key
