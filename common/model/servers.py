@@ -39,7 +39,10 @@ class Storage(NamedItem):
         node="Servers/Recording servers",
         creatable=True,
         deletable=True,
-        tasks=("SetStorageAsDefault",),
+        tasks=(
+            "SetStorageAsDefault",
+            "ConfirmDeletion",
+        ),
     )
     disk_path: Annotated[
         Text, Shown("Path", "Recording", help="Empty: the recorder's own folder for recordings.", read_only=True)

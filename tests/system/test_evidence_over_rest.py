@@ -1,5 +1,6 @@
 """Evidence locks through the site's REST interface, held by the recorder that has the recordings."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -99,3 +100,22 @@ def test_wrong_requests_say_what_is_wrong_without_an_envelope(site: RunningSite)
         answer = asked(site, method, path)
         assert (answer.status_code, answer.json()["httpCode"]) == (status, status)
     assert asked(site, "GET", "evidenceLocks", token="nonsense").status_code == 401
+
+
+def test_storages_report_how_they_are(site: RunningSite) -> None:
+    storage = asked(site, "GET", "storages").json()["array"][0]["id"]
+    while not (data := asked(site, "GET", f"storageInformation/{storage}").json()["data"])["isAvailable"]:
+        time.sleep(0.2)  # the recorder reports every ten seconds
+    assert data["isMounted"]
+    assert data["freeSpace"] > 0
+    assert data["deletionHeld"] is None
+    assert asked(site, "GET", "storageInformation/no-such").status_code == 404
+    assert asked(site, "GET", f"archiveStorageInformation/{storage}").status_code == 404
+    assert asked(site, "POST", f"storageInformation/{storage}").status_code == 405
+    confirmed = asked(site, "POST", f"storages/{storage}?task=ConfirmDeletion", {})
+    assert confirmed.status_code == 404, confirmed.text
+    assert "no deletion waits" in confirmed.text
+    (site.recordings / ".deletion-held.json").write_text(
+        '{"since_us": 1, "segments": 30, "of": 40, "confirmed": false}'
+    )
+    assert asked(site, "POST", f"storages/{storage}?task=ConfirmDeletion", {}).status_code == 200
