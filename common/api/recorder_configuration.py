@@ -28,7 +28,7 @@ class RecordedArchive(_Frozen):
     options: dict[str, str] = {}  # of the file system: endpoint_url, key, secret, ...
     retain_minutes: int
     max_size_mb: int = 0  # 0: no limit
-    at: tuple[str, ...] = ()  # local times HH:MM at which it runs; none: every `every_minutes`
+    at: tuple[str, ...] = ()  # local times HH:MM, or N HH:MM (N: ISO weekday), it runs at; none: every `every_minutes`
     every_minutes: int = 60
     groom: Literal["none", "keyframes", "fps"] = "none"
     groom_fps: float = 0.0

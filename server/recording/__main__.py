@@ -13,6 +13,7 @@ from server.recording.configuration.enrolment import joined, own_hosts
 from server.recording.configuration.feed import ConfigurationFeed
 from server.recording.gateway import GatewayPlan, running_gateway
 from server.recording.settings import RecordingSettings
+from server.recording.storages.watching import StorageWatch
 from server.runtime.daemon import Daemon, run_daemon
 
 
@@ -28,7 +29,8 @@ async def serve(started: Daemon) -> None:
     ):
         port = listener.getsockname()[1]
         identity = await joined(settings, started.data, port, clock)
-        feed = ConfigurationFeed(settings, identity, started.data, port, clock)
+        watch = StorageWatch(started.data, recordings, clock)
+        feed = ConfigurationFeed(settings, identity, started.data, port, clock, storages=watch.current)
         plan = GatewayPlan(
             recordings,
             started.data,
@@ -40,6 +42,7 @@ async def serve(started: Daemon) -> None:
             viewers=settings.viewers,
             seal_s=settings.seal_s,
             archives=archives,
+            watch=watch,
             exports=settings.exports_dir,
             exports_at_once=settings.exports_at_once,
             exports_kept_days=settings.exports_kept_days,

@@ -35,6 +35,7 @@ from server.recording.remembered import Remembered
 from server.recording.storages.lock_keeping import LockKeeper, keeping_locks
 from server.recording.storages.places import key_folders, storage_root, storages_or_default
 from server.recording.storages.reading import StoragesReader
+from server.recording.storages.watching import Following, StorageWatch
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class GatewayPlan:
     seal_s: float = 15.0
     engine_module: str = "server.recording.engine"
     archives: RecorderArchives | None = None  # None: nothing is archived or verified
+    watch: StorageWatch | None = None  # None: nobody is told of it
     exports: Path | None = None  # folder; None: below `data`
     exports_at_once: int = 1
     exports_kept_days: float = 7.0
@@ -110,6 +112,7 @@ class Conductor:
     remembered: Remembered
     reader: MediaReader
     locks: LockKeeper
+    watch: StorageWatch
     plan: GatewayPlan
     tokens: CurrentTokens = field(default_factory=CurrentTokens)
     access: Access = field(default_factory=Access)
@@ -138,6 +141,8 @@ class Conductor:
         self._assign(configuration)
         storages = storages_or_default(configuration.storages, configuration.retain_minutes)
         self.locks.follow([storage_root(each, self.plan.recordings) for each in storages])
+        home = {device.id: device.storage for item in configuration.hardware for device in item.devices}
+        self.watch.follow(Following(storages, home))
         if self.plan.archives is not None:
             self.plan.archives.follow(configuration)
         elif isinstance(self.reader, StoragesReader):
@@ -206,6 +211,7 @@ async def running_gateway(
 ) -> AsyncIterator[RunningGateway]:
     """Serve until left: entered when the port answers, left when the engines have sealed their files."""
     remembered = await asyncio.to_thread(Remembered, plan.data)
+    watch = plan.watch or StorageWatch(plan.data, plan.recordings, clock)
     with (
         closing(RecordingProof(plan.data, reader, clock.now_us)) as proof,
         tempfile.TemporaryDirectory(prefix="vedette-") as sockets,  # short: a socket's path has 108 bytes
@@ -219,10 +225,14 @@ async def running_gateway(
             keeping_locks(plan.data, clock) as locks,
             asyncio.TaskGroup() as tasks,
         ):
+            watch.lost_bytes = host.lost_bytes
+            if plan.archives is not None:
+                watch.archive_problems = plan.archives.problems
             links = {engine.number: EngineLink(engine.socket, clock) for engine in host.engines}
-            conductor = Conductor(host, LiveRelay(clock), links, remembered, reader, locks, plan)
+            conductor = Conductor(host, LiveRelay(clock), links, remembered, reader, locks, watch, plan)
             running = [tasks.create_task(link.run(), name=f"engine {number} link") for number, link in links.items()]
             running.append(tasks.create_task(conductor.keep_remembering(), name="remembering"))
+            running.append(tasks.create_task(watch.run(), name="storage status"))
             running.append(tasks.create_task(locks.run(), name="evidence locks"))
             keeping_keys = conductor.keep_keys(KeyChest(plan.data), plan.recordings, clock)
             running.append(tasks.create_task(keeping_keys, name="storage keys"))
@@ -253,6 +263,7 @@ async def running_gateway(
                 conductor,
                 exports,
                 locks,
+                watch,
                 clock,
             )
             try:

@@ -204,6 +204,30 @@ def export(  # noqa: PLR0917 - typer calls it by name
     _finish(work, _print_export, as_json=json)
 
 
+@app.command(name="confirm-delete")
+def confirm_delete(root: Root, json: AsJson = False) -> None:
+    """Let retention delete what its safety stop holds back: more than half of a storage at once."""
+    from server.recording.mediadb.holding import SafetyStop
+    from server.recording.storages.watching import confirm_deletion
+
+    def work() -> dict[str, Any]:
+        _needs_storage(root)
+        held = SafetyStop(root).held()
+        if not confirm_deletion(root) or held is None:
+            return {"ok": True, "confirmed": False, "segments": 0, "of": 0}
+        return {"ok": True, "confirmed": True, "segments": held.segments, "of": held.of}
+
+    _finish(work, _print_confirmed, as_json=json)
+
+
+def _print_confirmed(report: dict[str, Any]) -> None:
+    if report["confirmed"]:
+        text = f"{report['segments']} of {report['of']} segments will be deleted, soon and for good."
+    else:
+        text = "No deletion waits to be confirmed."
+    Console(highlight=False).print(text)
+
+
 def _finish(work: Callable[[], dict[str, Any]], show: Callable[[dict[str, Any]], None], *, as_json: bool) -> None:
     """Do the work, print what came of it, and leave with the code that says so."""
     try:

@@ -81,6 +81,10 @@ class RecorderArchives:
         """How the jobs stand; see `archiving.status.shown`."""
         return self._host.status
 
+    def problems(self) -> Mapping[str, str]:
+        """Why jobs of stages fail now, by the stage's name."""
+        return {str(job.get("stage")): str(job["error"]) for job in self._host.status if job.get("error")}
+
     @property
     def host(self) -> ArchivingHost:
         return self._host
