@@ -54,9 +54,9 @@ def test_there_and_back_it_is_the_same_and_serves(site, postgres, tmp_path):
     back = tmp_path / "back.sqlite3"
     again = json.loads(tool("db", "copy", target, back, "--json").stdout)
     assert again["tables"] == report["tables"]
-    with managing(site, password=None, database_url=target, database_password=PASSWORD) as server:
-        with server.client("Jürgen 監") as client:
-            assert len(client.cameras()) == 30
+    served = managing(site, password=None, database_url=target, database_password=PASSWORD)
+    with served as server, server.client("Jürgen 監") as client:
+        assert len(client.cameras()) == 30
 
 
 def test_a_target_that_is_not_empty_is_refused_and_stays_as_it_was(site, tmp_path):

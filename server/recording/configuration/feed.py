@@ -50,7 +50,13 @@ class ConfigurationFeed:
         authority = pinned_context(self._identity.ca_pem)
         async with (
             BoundedPool("configuration", threads=1) as disk,
-            ManagementApi(self._settings.management_url, authority, self._clock, self._identity) as management,
+            ManagementApi(
+                self._settings.management_url,
+                authority,
+                self._clock,
+                self._identity,
+                self._settings.other_management_urls,
+            ) as management,
             asyncio.TaskGroup() as tasks,
         ):
             kept = await disk.run(self._copy.load)
