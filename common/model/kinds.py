@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from common.model.devices import Camera, Hardware, Microphone
+from common.model.identity import Directory, LoginProvider, RegisteredClaim, RoleClaim
 from common.model.item import Item
 from common.model.servers import ArchiveStorage, RecordingServer, Storage
 from common.model.site import Site
@@ -18,6 +19,10 @@ ALL: tuple[type[Item], ...] = (
     Microphone,
     BasicUser,
     Role,
+    RoleClaim,
+    Directory,
+    LoginProvider,
+    RegisteredClaim,
 )
 BY_PLURAL: Mapping[str, type[Item]] = {model.kind.plural: model for model in ALL}
 

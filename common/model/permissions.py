@@ -122,7 +122,7 @@ SECURITY = Namespace(
     "4e3dfc85-e9ed-43fe-82ae-31f7fcb8a968",
     "Security",
     "Users and roles",
-    ("basicUsers", "roles", "users", "loginProviders"),
+    ("basicUsers", "roles", "users", "claims", "directories", "loginProviders", "registeredClaims"),
     _KEPT,
 )
 

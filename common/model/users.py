@@ -20,7 +20,7 @@ class BasicUser(Item):
         node="Security/Basic users",
         creatable=True,
         deletable=True,
-        tasks=("ChangePasswordBasicUser",),
+        tasks=("ChangePasswordBasicUser", "ResetSecondFactor"),
     )
     status: Annotated[Literal["Enabled", "LockedOutByAdmin", "LockedOutBySystem"], Shown("Status")] = "Enabled"
     password: Annotated[str, Field(max_length=1024), Shown("Password", secret=True)] = ""
@@ -36,9 +36,14 @@ class Role(Item):
         "roles",
         parent="sites",
         node="Security/Roles",
-        changeable=False,
         tasks=("AddRoleMember", "RemoveRoleMember"),
     )
     role_type: Annotated[Literal["Adminstrative", "UserDefined"], Shown("Type", read_only=True)] = "UserDefined"
     token_name: Annotated[Text, Shown("Name in tokens", read_only=True)] = ""
     allow_smart_client_log_on: Annotated[bool, Shown("Smart Client", "Sign-in")] = True
+    dual_authorization_required: Annotated[
+        bool, Shown("A second person must authorise", "Sign-in", help="Administrators are exempt.")
+    ] = False
+    second_factor_required: Annotated[
+        bool, Shown("Codes of an authenticator app are required", "Sign-in", help="Set up at the next sign-in.")
+    ] = False

@@ -26,6 +26,7 @@ from common.ui.question import Question
 from common.ui.server_time import ServerTime, clock_text
 from common.ui.session import Session
 from common.ui.sign_in import SignInDialog
+from common.ui.site_channel import SiteChannel
 from common.ui.task_bar import TaskBar
 from common.ui.theme import apply_theme, theme
 from common.ui.window_size import first_size
@@ -43,6 +44,9 @@ from mgmtclient.site.snapshot import Item, Kind, SiteSnapshot, key_of, kind_of, 
 from mgmtclient.site.tree import FIRST_STEPS, RECORDERS, site_nodes
 
 REFRESH_MS = 3_000
+"""While changes are not heard of."""
+RENEW_MS = 30_000
+"""While they are: only to have a fresh token at hand."""
 
 
 class MainWindow(QMainWindow):
@@ -108,8 +112,18 @@ class MainWindow(QMainWindow):
         self._timer.setInterval(REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
         self._timer.start()
+        self._listen()
         self._update_actions()
         self.refresh()
+
+    def _listen(self) -> None:
+        """Hear at once what others change; while that cannot be, look every few seconds."""
+        self._channel = SiteChannel(self._session, self)
+        self._channel.changed.connect(self.refresh)
+        self._channel.connected.connect(
+            lambda connected: self._timer.setInterval(RENEW_MS if connected else REFRESH_MS)
+        )
+        self._channel.start()
 
     def _lay_out(self) -> None:
         self.detail = QSplitter(Qt.Orientation.Vertical)
@@ -210,6 +224,8 @@ class MainWindow(QMainWindow):
         if session is not None:
             self._session = session
             self._show_who()
+            self._channel.stop()
+            self._listen()
             self.refresh()
 
     # Showing
@@ -405,6 +421,7 @@ class MainWindow(QMainWindow):
             return
         self._leaving = True  # an answer under way asks for no other
         self._timer.stop()
+        self._channel.stop()
         super().closeEvent(event)
 
     def _leave_question(self, names: list[str]) -> bool:

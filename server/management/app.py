@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from argon2 import PasswordHasher
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
 
@@ -37,13 +38,23 @@ from server.management.database.sealing import Seal
 from server.management.database.store import Database
 from server.management.identity.accounts import Accounts
 from server.management.identity.authority import Authority
+from server.management.identity.authorization_codes import AuthorizationCodes
+from server.management.identity.directories import Directories
+from server.management.identity.external_users import ExternalUsers
+from server.management.identity.first_factor import FirstFactor
 from server.management.identity.first_start import FirstAdministrator, prepare_site
 from server.management.identity.lockout import Lockout
+from server.management.identity.password_policy import PasswordPolicy
 from server.management.identity.passwords import Passwords
+from server.management.identity.pending import PendingSignIns
 from server.management.identity.permissions import RolePermissions
 from server.management.identity.revocations import revoked_tokens
+from server.management.identity.second_factor import SecondFactors
 from server.management.identity.sessions import Sessions
+from server.management.identity.sign_in import SignIn
 from server.management.identity.signing import SigningKeys
+from server.management.identity.subjects import Subjects
+from server.management.identity.vms_tokens import VmsTokens
 from server.management.listening import HttpsServer, bound_socket, shown_host
 from server.management.registration.certificates import CHECK_EVERY_S, SiteCertificates, own_addresses
 from server.management.registration.enrolment import Enrolment
@@ -98,11 +109,12 @@ async def management_server(
         async with (
             DatabasePool(settings.database_threads, database.outage) as database_pool,
             BoundedPool("passwords", _PASSWORD_THREADS) as password_pool,
+            BoundedPool("directories", settings.directory_threads) as directory_pool,
             BoundedPool("lease", 1) as lease_thread,
             asyncio.TaskGroup() as group,
         ):
             changes = ConfigurationChanges()
-            loop = _Loop(clock, database_pool, password_pool, changes, group)
+            loop = _Loop(clock, database_pool, password_pool, directory_pool, changes, group)
             serving = _Serving(settings, data, database, certificates, loop, admin_password_file)
             front = Front(certificates.authority.certificate_pem.decode())
             try:
@@ -223,6 +235,7 @@ class _Loop:
     clock: Clock
     database_pool: BoundedPool
     password_pool: BoundedPool
+    directory_pool: BoundedPool
     changes: ConfigurationChanges
     group: asyncio.TaskGroup
 
@@ -243,11 +256,40 @@ def _services(
 
     seal = Seal(data / "management" / "secrets.key")
     items = Items(seal, clock)
-    passwords = Passwords(settings.password_min_chars)
-    accounts = Accounts(items, passwords)
+    policy = PasswordPolicy(
+        settings.password_min_chars,
+        settings.password_classes,
+        settings.password_history,
+        settings.password_max_age_days,
+    )
+    hasher = PasswordHasher(time_cost=settings.password_hash_passes, memory_cost=settings.password_hash_memory_kib)
+    passwords = Passwords(policy, hasher)
+    accounts = Accounts(items, policy, now_s)
     role_permissions = RolePermissions(items)
     authority = Authority(role_permissions)
     lockout = Lockout(settings.lockout_after, settings.lockout_first_s, settings.lockout_most_s, clock.monotonic_s)
+    by_address = Lockout(
+        settings.address_lockout_after,
+        settings.lockout_first_s,
+        settings.lockout_most_s,
+        clock.monotonic_s,
+        one_forgotten_each_s=60,
+    )
+    external = ExternalUsers(items)
+    subjects = Subjects(items, accounts, external)
+    factors = SecondFactors(seal)
+    directories = Directories(items, loop.directory_pool, now_s)
+    first_factor = FirstFactor(
+        database=database,
+        database_pool=loop.database_pool,
+        password_pool=loop.password_pool,
+        accounts=accounts,
+        passwords=passwords,
+        directories=directories,
+        external=external,
+        by_name=lockout,
+        by_address=by_address,
+    )
     with database.write() as session:
         name = settings.site_name or socket.gethostname()
         site_id, issuer = prepare_site(session, items, name, f"https://{certificates.hosts[0]}/idp")
@@ -276,14 +318,33 @@ def _services(
         keys=keys,
         sessions=Sessions(
             accounts,
-            passwords,
+            subjects,
             keys,
-            lockout,
             issuer,
             token_life_s=settings.token_life_s,
             session_life_s=settings.session_life_s,
             now_s=now_s,
         ),
+        subjects=subjects,
+        external=external,
+        second_factors=factors,
+        directories=directories,
+        first_factor=first_factor,
+        sign_in=SignIn(
+            database=database,
+            database_pool=loop.database_pool,
+            password_pool=loop.password_pool,
+            first=first_factor,
+            accounts=accounts,
+            passwords=passwords,
+            subjects=subjects,
+            factors=factors,
+            site_name=name,
+            now_s=now_s,
+        ),
+        codes=AuthorizationCodes(now_s),
+        vms_tokens=VmsTokens(subjects, now_s),
+        pending=PendingSignIns(clock.monotonic_s),
         first_administrator=FirstAdministrator(accounts, passwords, lockout, site_id),
         role_permissions=role_permissions,
         authority=authority,
@@ -292,7 +353,9 @@ def _services(
         feed=RecorderFeed(items, keys, role_permissions, authority),
         changes=loop.changes,
         tasks=LongTasks(loop.group, task_failure),
+        redirect_uris=tuple(settings.redirect_uris),
         site_id=site_id,
+        site_name=name,
         issuer=issuer,
         ca_pem=certificates.authority.certificate_pem.decode(),
         own_addresses=own_addresses(),
@@ -308,7 +371,7 @@ def _first_user(services: Services, password_file: Path) -> None:
         password = password_file.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"the password file {password_file} cannot be read: {error}") from error
-    problem = services.passwords.problem_with(password, FIRST_USER)
+    problem = services.passwords.policy.problem_with(password, FIRST_USER)
     if problem is not None:
         raise SettingsError(f"the password in {password_file} cannot be used: {problem.rstrip('.')}")
     password_hash = services.passwords.hash(password)

@@ -11,12 +11,21 @@ from server.management.configuration.recorder_feed import RecorderFeed
 from server.management.database.store import Database
 from server.management.identity.accounts import Accounts
 from server.management.identity.authority import Authority
+from server.management.identity.authorization_codes import AuthorizationCodes
+from server.management.identity.directories import Directories
+from server.management.identity.external_users import ExternalUsers
+from server.management.identity.first_factor import FirstFactor
 from server.management.identity.first_start import FirstAdministrator
 from server.management.identity.lockout import Lockout
 from server.management.identity.passwords import Passwords
+from server.management.identity.pending import PendingSignIns
 from server.management.identity.permissions import RolePermissions
+from server.management.identity.second_factor import SecondFactors
 from server.management.identity.sessions import Sessions
+from server.management.identity.sign_in import SignIn
 from server.management.identity.signing import SigningKeys
+from server.management.identity.subjects import Subjects
+from server.management.identity.vms_tokens import VmsTokens
 from server.management.registration.enrolment import Enrolment
 from server.management.registration.statuses import RecorderStatuses
 
@@ -35,6 +44,15 @@ class Services:
     lockout: Lockout
     keys: SigningKeys
     sessions: Sessions
+    subjects: Subjects
+    external: ExternalUsers
+    second_factors: SecondFactors
+    directories: Directories
+    first_factor: FirstFactor
+    sign_in: SignIn
+    codes: AuthorizationCodes
+    vms_tokens: VmsTokens
+    pending: PendingSignIns
     first_administrator: FirstAdministrator
     role_permissions: RolePermissions
     authority: Authority
@@ -43,7 +61,9 @@ class Services:
     feed: RecorderFeed
     changes: ConfigurationChanges
     tasks: LongTasks
+    redirect_uris: tuple[str, ...]
     site_id: str
+    site_name: str
     issuer: str
     ca_pem: str
     own_addresses: frozenset[str]

@@ -27,6 +27,27 @@ class ManagementSettings(Settings):
     lockout_after: int = setting(5, "Wrong passwords in a row that lock an account for a while.", ge=1, le=100)
     lockout_first_s: int = setting(30, "First lock; each further wrong password doubles it.", unit="s", ge=1, le=3600)
     lockout_most_s: int = setting(900, "Longest lock.", unit="s", ge=1, le=86_400)
+    address_lockout_after: int = setting(
+        30, "Wrong passwords from one network address that lock it for a while; they fade.", ge=1, le=100_000
+    )
+    password_classes: int = setting(
+        1, "How many of small letters, capitals, digits and other characters a password must hold.", ge=1, le=4
+    )
+    password_history: int = setting(0, "Passwords, the present one included, that may not be taken again.", ge=0, le=24)
+    password_max_age_days: int = setting(
+        0, "After so many days a password must be changed; 0: never.", unit="days", ge=0, le=3650
+    )
+    password_hash_memory_kib: int = setting(
+        65_536, "Memory that a password's hash costs (argon2id).", unit="KiB", ge=19_456, le=1_048_576
+    )
+    password_hash_passes: int = setting(3, "Passes over that memory.", ge=1, le=20)
+    redirect_uris: list[str] = setting(
+        [], "Where the sign-in page may lead back to, beside this server and programs on the user's own machine."
+    )
+    kerberos_keytab: str = setting(
+        "", "Keytab of the service HTTP/<this server's name>, for signing in with a Kerberos ticket."
+    )
+    directory_threads: int = setting(4, "Questions to directories at once.", ge=1, le=64)
     password_min_chars: int = setting(8, "Shortest password of a basic user.", unit="characters", ge=4, le=128)
     database_url: str = setting(
         "",

@@ -21,7 +21,7 @@ from server.management.configuration.items import InvalidProperties, NoSuchItem,
 from server.management.database.lease import LeaseLost
 from server.management.database.outage import RETRY_AFTER_S, DatabaseAway
 from server.management.identity.accounts import LastAdministrator
-from server.management.identity.sessions import GrantRefused
+from server.management.identity.refusals import DirectoryUnavailable, GrantRefused
 
 AnyMessage = TypeVar("AnyMessage", bound=BaseModel)
 
@@ -69,8 +69,11 @@ def failed(error: VmsError) -> Response:
     """Return what a failure means to a client."""
     match error:
         case GrantRefused():
+            if isinstance(error, DirectoryUnavailable):
+                log.error("directory unavailable", extra={"cause": error.detail, **error.more})
+            status = HTTPStatus.SERVICE_UNAVAILABLE if error.error == "temporarily_unavailable" else 400
             body = {"error": error.error, "error_description": error.description, "error_code": error.code}
-            return JSONResponse(body, HTTPStatus.BAD_REQUEST)
+            return JSONResponse({**body, **error.more}, status, {"Cache-Control": "no-store"})
         case InvalidProperties():
             return failure(HTTPStatus.BAD_REQUEST, error.problems)
         case NotSignedIn():
@@ -139,14 +142,14 @@ HANDLERS = {
 }
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, most_bytes: int = MOST_BODY_BYTES) -> bytes:
     """Return the body; raise BodyTooLarge, or BadRequest when the client went away."""
     body = bytearray()
     try:
         async for block in request.stream():
             body += block
-            if len(body) > MOST_BODY_BYTES:
-                raise BodyTooLarge(f"The request is larger than {MOST_BODY_BYTES} bytes.")
+            if len(body) > most_bytes:
+                raise BodyTooLarge(f"The request is larger than {most_bytes} bytes.")
     except ClientDisconnect as error:
         raise BadRequest("The request was broken off.") from error
     return bytes(body)

@@ -5,9 +5,10 @@ from typing import Any
 from fastapi import FastAPI
 
 from common.api import service_channel
-from server.management.api import idp, internal, rest, well_known
+from server.management.api import account, authorize, idp, internal, rest, well_known
 from server.management.api.answers import HANDLERS
 from server.management.api.plain_paths import PlainPaths
+from server.management.api.security_headers import SecurityHeaders
 from server.management.channel.switchboard import Switchboard
 from server.management.services import Services
 
@@ -24,10 +25,13 @@ def application(services: Services, switchboard: Switchboard) -> FastAPI:
         redirect_slashes=False,
     )
     app.add_middleware(PlainPaths)
+    app.add_middleware(SecurityHeaders)
     for prefix in idp.PREFIXES:
         app.include_router(idp.router(services), prefix=prefix)
+        app.include_router(authorize.router(services), prefix=prefix)
     app.include_router(well_known.router(services))
     app.include_router(internal.router(services))
+    app.include_router(account.router(services))
     app.include_router(rest.router(services))
     app.add_api_websocket_route(service_channel.PATH, switchboard.serve)
     return app

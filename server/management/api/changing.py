@@ -10,11 +10,13 @@ from common.model.servers import ArchiveStorage, RecordingServer, Storage
 from common.model.users import BasicUser
 from server.management.api.answers import WrongMethod
 from server.management.api.envelope import Envelope
+from server.management.api.locks import lock_end
 from server.management.configuration.hardware import dialled_changes
 from server.management.configuration.items import NOT_STORED, InvalidProperties, Stored
 from server.management.configuration.storages import check_storages, check_unused, create_storage
 from server.management.identity.accounts import name_key, user_from
 from server.management.identity.revocations import revoke_user
+from server.management.identity.sources import SOURCES, check_source, create_source, source_changed, source_removed
 from server.management.services import Services
 
 
@@ -22,12 +24,13 @@ async def created(services: Services, model: type[Item], body: dict[str, Any], p
     """Create an item of a creatable kind and return it as shown; raise InvalidProperties."""
     if model is Storage or model is ArchiveStorage:
         return await services.database_pool.run(_create_storage, services, model, body, parent_id)
+    if model in SOURCES:
+        return await services.database_pool.run(_create_source, services, model, body, parent_id)
     if model is not BasicUser:
         raise WrongMethod(f"{model.kind.plural} cannot be created here.")
     given = {name: value for name, value in body.items() if name not in NOT_STORED}
     user = user_from(given)
-    password = services.accounts.check_password(given.get("password"), user.name)
-    password_hash = await services.password_pool.run(services.passwords.hash, password)
+    password_hash = await services.sign_in.new_hash(given.get("password"), user.name, ())
     return await services.database_pool.run(_create_user, services, user, password_hash)
 
 
@@ -37,9 +40,9 @@ async def changed(
     """Change an item and return it as shown; raise NoSuchItem, VersionConflict, InvalidProperties."""
     if model is not BasicUser or "password" not in body:
         return await services.database_pool.run(_change, services, model, identifier, body, version)
-    password = services.accounts.check_password(body["password"], str(body.get("name", "")))
+    name, used = await services.database_pool.run(services.sign_in.used_passwords_of, identifier)
     rest = {name: value for name, value in body.items() if name != "password"}
-    password_hash = await services.password_pool.run(services.passwords.hash, password)
+    password_hash = await services.sign_in.new_hash(body["password"], str(body.get("name", name)), used)
     return await services.database_pool.run(
         _change, services, model, identifier, rest, version, password_hash=password_hash
     )
@@ -52,10 +55,12 @@ def deleted(services: Services, model: type[Item], identifier: str, version: int
         check_unused(session, services.items, model, identifier)
         if model is BasicUser:
             services.accounts.delete(session, identifier)
+            services.second_factors.remove(session, identifier.lower())
             return
         if model is RecordingServer:
             revoke_user(session, identifier)
             services.statuses.forget(identifier)
+        source_removed(session, services.items, services.external, model, identifier)
         services.items.delete(session, model, identifier)
 
 
@@ -64,6 +69,12 @@ def _create_storage(
 ) -> dict[str, Any]:
     with services.database.write() as session:
         return _shown(services, session, create_storage(session, services.items, model, body, parent_id))
+
+
+def _create_source(services: Services, model: type[Item], body: dict[str, Any], parent_id: str) -> dict[str, Any]:
+    with services.database.write() as session:
+        stored = create_source(session, services.items, model, body, parent_id=parent_id, site_id=services.site_id)
+        return _shown(services, session, stored)
 
 
 def _create_user(services: Services, user: BasicUser, password_hash: str) -> dict[str, Any]:
@@ -84,9 +95,11 @@ def _change(
     with services.database.write() as session:
         changes = dialled_changes(session, services.items, identifier, body) if model is Hardware else body
         if model is BasicUser and body.get("status") == "LockedOutBySystem":
-            raise InvalidProperties({"status": "Only the server locks accounts in this way."})
+            changes = _without_shown_lock(services, session, identifier, body)
         stored = services.items.change(session, model, identifier, changes, version)
         check_storages(session, services.items, stored)
+        check_source(session, services.items, stored)
+        source_changed(session, services.external, stored)
         if isinstance(stored.item, BasicUser):
             services.accounts.renamed(session, services.items.get(session, BasicUser, identifier))
             if password_hash:
@@ -96,5 +109,13 @@ def _change(
         return _shown(services, session, services.items.get(session, model, identifier))
 
 
+def _without_shown_lock(services: Services, session: Session, identifier: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Pass over the lock that a client sends back as it was shown; raise InvalidProperties when it sets one."""
+    name = services.items.get(session, BasicUser, identifier).item.name
+    if services.lockout.remaining_s(name_key(name)) <= 0:
+        raise InvalidProperties({"status": "Only the server locks accounts in this way."})
+    return {key: value for key, value in body.items() if key != "status"}
+
+
 def _shown(services: Services, session: Session, stored: Stored[Any]) -> dict[str, Any]:
-    return Envelope(session, services.items, services.statuses).item(stored)
+    return Envelope(session, services.items, services.statuses, lock_end=lock_end(services)).item(stored)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from common.foundation.clock import UtcUs
 from common.model.devices import Camera, Microphone
-from common.model.item import Item, Property
+from common.model.item import UNSET_TIME, Item, Property
 from common.model.kinds import BY_PLURAL, children_of
 from common.model.servers import RecordingServer
 from common.model.users import BasicUser, Role
@@ -36,15 +36,19 @@ class Envelope:
         session: Session,
         items: Items,
         statuses: RecorderStatuses,
+        *,
+        lock_end: Callable[[str], UtcUs | None],
         viewer_host: str = "",
         seen: Callable[[type[Item]], Callable[[str], bool]] = _everything,
     ) -> None:
-        """`seen` says of a kind which of its items are shown below others, or raises NotPermitted."""
+        """`lock_end` says until when a user's name is locked after wrong passwords, `seen` of a kind which of its items
+        are shown below others (or raises NotPermitted)."""
         self._session = session
         self._items = items
         self._statuses = statuses
         self._viewer_host = viewer_host
         self._seen = seen
+        self._lock_end = lock_end
 
     def item(self, stored: Stored[Item], include: Iterable[str] = ()) -> dict[str, Any]:
         """Return one item, with its children of the kinds named in `include` below it."""
@@ -78,7 +82,9 @@ class Envelope:
         if isinstance(item, Camera | Microphone):
             return {"createdDate": api_time(stored.created_us)}
         if isinstance(item, BasicUser):
-            return {"sid": stored.id}
+            until = self._lock_end(item.name)
+            shown = {"sid": stored.id, "lockoutEnd": UNSET_TIME if until is None else api_time(until)}
+            return shown if until is None else {**shown, "status": "LockedOutBySystem"}
         if isinstance(item, Role):
             return {"builtIn": True}
         return {}
@@ -120,7 +126,7 @@ def _definition(each: Property) -> dict[str, Any]:
         kind = next(part for part in get_args(kind) if part is not NoneType)
     found: dict[str, Any] = {
         "canSet": not each.shown.read_only,
-        "valueType": _VALUE_TYPES.get(kind, "enum" if get_origin(kind) is Literal else "path"),
+        "valueType": _VALUE_TYPES.get(kind) or _ORIGIN_TYPES.get(get_origin(kind), "path"),
         "displayName": each.shown.label,
     }
     if get_origin(kind) is Literal:
@@ -132,6 +138,7 @@ def _definition(each: Property) -> dict[str, Any]:
     return found
 
 
+_ORIGIN_TYPES: Mapping[object, str] = {Literal: "enum", tuple: "array"}
 _VALUE_TYPES: Mapping[object, str] = {str: "string", int: "int", float: "double", bool: "bool"}
 
 

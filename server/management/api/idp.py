@@ -3,44 +3,63 @@
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import unquote_plus
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from server.management.api.answers import read_body
+from server.management.api.forms import read_form, typed_from
 from server.management.api.version import SERVER_VERSION
-from server.management.identity.passwords import MOST_CHARS
-from server.management.identity.sessions import Granted, GrantRefused
+from server.management.identity.authorization_codes import bad_code
+from server.management.identity.refusals import GrantRefused, expired_session
+from server.management.identity.sessions import Granted, Started
+from server.management.identity.sign_in import Proven
 from server.management.services import Services
 
 PREFIXES = ("/idp", "/api/idp")
-_CLIENTS = ("GrantValidatorClient", "VmsClient")
+CLIENTS = ("GrantValidatorClient", "VmsClient")
+_GRANTS = ("password", "refresh_token", "authorization_code", "client_credentials")
 
 
 def router(services: Services) -> APIRouter:
     """Return the routes below `/idp`."""
     routes = APIRouter()
+    run = services.database_pool.run
 
     @routes.post("/connect/token")
     async def token(request: Request) -> Response:
-        form = decode_form(await read_body(request))
+        form = await read_form(request)
         match form.get("grant_type", ""):
             case "password":
-                granted = await _password(services, form)
+                _need_client(form)
+                proven = await services.sign_in.check(typed_from(form, request))
+                started = await run(_start, services, proven, form["client_id"])
+                return token_answer(started.granted, recovery_codes=proven.recovery_codes)
+            case "authorization_code":
+                redeemed = await run(_redeem, services, form)
+                if redeemed is None:
+                    raise bad_code()
+                started, id_token = redeemed
+                return token_answer(started.granted, id_token=id_token)
             case "refresh_token":
-                granted = await _refresh(services, form)
+                granted = await run(_grant_refresh, services, form.get("refresh_token", ""))
+                if granted is None:
+                    raise expired_session()
+                return token_answer(granted)
             case "client_credentials":
-                granted = await services.database_pool.run(_daemon, services, form)
+                return token_answer(await run(_daemon, services, form))
             case other:
                 raise GrantRefused("unsupported_grant_type", f"unsupported_grant_type {other[:40]}", "InvalidRequest")
-        return _token_answer(granted)
+
+    @routes.post("/connect/change-password")
+    async def change_password(request: Request) -> Response:
+        await services.sign_in.change_password(typed_from(await read_form(request), request))
+        return JSONResponse({"result": {"state": "Success"}}, headers={"Cache-Control": "no-store"})
 
     @routes.post("/connect/revocation")
     async def revocation(request: Request) -> Response:
-        form = decode_form(await read_body(request))
-        await services.database_pool.run(_revoke, services, form.get("token", ""))
+        form = await read_form(request)
+        await run(_revoke, services, form.get("token", ""))
         return JSONResponse({})
 
     @routes.get("/.well-known/openid-configuration")
@@ -54,8 +73,15 @@ def router(services: Services) -> APIRouter:
                 "revocation_endpoint": f"{base}/connect/revocation",
                 "jwks_uri": f"{base}/.well-known/openid-configuration/jwks",
                 "external_providers_uri": f"{base}/external-providers",
-                "grant_types_supported": ["password", "refresh_token", "client_credentials"],
+                "grant_types_supported": list(_GRANTS),
+                "response_types_supported": ["code"],
+                "response_modes_supported": ["query"],
+                "scopes_supported": ["openid", "profile", "managementserver", "offline_access"],
+                "subject_types_supported": ["public"],
+                "code_challenge_methods_supported": ["S256"],
+                "token_endpoint_auth_methods_supported": ["none", "client_secret_post"],
                 "id_token_signing_alg_values_supported": ["RS256"],
+                "authorization_response_iss_parameter_supported": True,
                 "server_version": SERVER_VERSION,
             }
         )
@@ -71,59 +97,36 @@ def router(services: Services) -> APIRouter:
     return routes
 
 
-def decode_form(body: bytes) -> dict[str, str]:
-    """Read `application/x-www-form-urlencoded` leniently: some clients do not encode the values at all.
-
-    A value runs to the next `&` that is followed by a name of ours and `=`, so that a raw password may hold `&`. A `+`
-    is a blank, and `%xx` is decoded where it is valid UTF-8.
-    """
-    text = body.decode("utf-8", "replace")
-    form: dict[str, str] = {}
-    last = ""
-    for part in text.split("&"):
-        name, equals, value = part.partition("=")
-        if equals and name.lower() in _FIELDS:
-            last = name.lower()
-            form[last] = value
-        elif last:
-            form[last] += "&" + part
-    return {name: unquote_plus(value, errors="replace") for name, value in form.items()}
-
-
-_FIELDS = frozenset(
-    {"grant_type", "username", "password", "client_id", "client_secret", "refresh_token", "scope", "token"}
-    | {"code", "code_verifier", "redirect_uri", "token_type_hint"}
-)
-
-
-async def _password(services: Services, form: Mapping[str, str]) -> Granted:
-    client, name, password = form.get("client_id", ""), form.get("username", ""), form.get("password", "")
-    if client not in _CLIENTS:
+def _need_client(form: Mapping[str, str]) -> None:
+    if form.get("client_id", "") not in CLIENTS:
         raise GrantRefused("invalid_client", "invalid_client", "InvalidClient")
-    if len(name) > MOST_CHARS or not name.isprintable():
-        name = "?"
-    services.sessions.check_lock(name)
-    stored_hash = await services.database_pool.run(_stored_hash, services, name)
-    await services.password_pool.run(services.sessions.check_password, stored_hash, name, password)
-    assert stored_hash is not None  # else the line above has raised
-    return await services.database_pool.run(_grant_password, services, name, stored_hash, client)
 
 
-async def _refresh(services: Services, form: Mapping[str, str]) -> Granted:
-    granted = await services.database_pool.run(_grant_refresh, services, form.get("refresh_token", ""))
-    if granted is None:
-        raise GrantRefused("invalid_grant", "invalid_refresh_token", "InvalidCredentials")
-    return granted
-
-
-def _stored_hash(services: Services, name: str) -> str | None:
-    with services.database.read() as session:
-        return services.sessions.stored_hash(session, name)
-
-
-def _grant_password(services: Services, name: str, stored_hash: str, client: str) -> Granted:
+def _start(services: Services, proven: Proven, client_id: str) -> Started:
     with services.database.write() as session:
-        return services.sessions.grant_password(session, name, stored_hash, client)
+        return services.sessions.start(session, proven, client_id)
+
+
+def _redeem(services: Services, form: Mapping[str, str]) -> tuple[Started, str] | None:
+    client_id = form.get("client_id", "")
+    with services.database.write() as session:
+        redeemed = services.codes.redeem(
+            session,
+            form.get("code", ""),
+            client_id=client_id,
+            redirect_uri=form.get("redirect_uri", ""),
+            verifier=form.get("code_verifier", ""),
+        )
+        if redeemed is None:
+            return None
+        user = services.subjects.by_id(session, redeemed.user_id)
+        if user is None:
+            raise bad_code()
+        started = services.sessions.start(session, Proven(user.id, user.name), client_id)
+        services.codes.used(session, redeemed, started.session_id)
+        if "openid" not in redeemed.scope.split():
+            return started, ""
+        return started, services.sessions.id_token(user.id, user.name, client_id, redeemed.nonce)
 
 
 def _grant_refresh(services: Services, refresh_token: str) -> Granted | None:
@@ -139,9 +142,11 @@ def _daemon(services: Services, form: Mapping[str, str]) -> Granted:
 def _revoke(services: Services, token: str) -> None:
     with services.database.write() as session:
         services.sessions.revoke(session, token)
+        services.vms_tokens.revoke(session, token)
 
 
-def _token_answer(granted: Granted) -> Response:
+def token_answer(granted: Granted, *, id_token: str = "", recovery_codes: tuple[str, ...] = ()) -> Response:
+    """Return tokens as clients read them (RFC 6749, 5.1)."""
     answer: dict[str, Any] = {
         "access_token": granted.access_token,
         "expires_in": granted.expires_in_s,
@@ -150,4 +155,8 @@ def _token_answer(granted: Granted) -> Response:
     }
     if granted.refresh_token:
         answer["refresh_token"] = granted.refresh_token
+    if id_token:
+        answer["id_token"] = id_token
+    if recovery_codes:
+        answer["recovery_codes"] = recovery_codes
     return JSONResponse(answer, HTTPStatus.OK, {"Cache-Control": "no-store", "Pragma": "no-cache"})

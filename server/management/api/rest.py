@@ -20,6 +20,7 @@ from server.management.api.answers import UnknownResource, WrongMethod, failed, 
 from server.management.api.callers import caller, need_administrator
 from server.management.api.changing import changed, created, deleted
 from server.management.api.envelope import Envelope, definitions, model_of, resources
+from server.management.api.locks import lock_end
 from server.management.api.query import ListQuery, read_query
 from server.management.configuration.items import NOT_STORED, VersionConflict
 from server.management.services import Services
@@ -127,7 +128,14 @@ def _get(services: Services, asked: Question) -> dict[str, Any]:
 def _data(services: Services, session: Session, asked: Question) -> dict[str, Any]:
     target, query = asked.target, asked.query
     seen = partial(services.authority.seen, session, asked.who)
-    envelope = Envelope(session, services.items, services.statuses, asked.viewer_host, seen)
+    envelope = Envelope(
+        session,
+        services.items,
+        services.statuses,
+        lock_end=lock_end(services),
+        viewer_host=asked.viewer_host,
+        seen=seen,
+    )
     if target.identifier:
         services.authority.need(session, asked.who, Verb.READ, target.model, target.identifier)
         stored = services.items.get(session, target.model, target.identifier)

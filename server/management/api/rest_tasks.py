@@ -10,10 +10,10 @@ from starlette.responses import JSONResponse, Response
 
 from common.model.devices import Hardware
 from common.model.item import Item
-from common.model.permissions import Verb
 from common.model.servers import RecordingServer
 from common.model.users import BasicUser, Role
 from common.net.tokens import Principal
+from server.management.api import identity_tasks, role_members
 from server.management.api.answers import BadRequest, UnknownResource, WrongMethod, read_object
 from server.management.api.callers import need_administrator
 from server.management.api.changing import changed
@@ -60,9 +60,16 @@ async def start(
             storage = {"type": "storages", "id": _path_id(body, "itemSelection", "A storage")}
             await changed(services, model, identifier, {"recordingStorage": storage}, None)
         case "AddRoleMember":
-            await run(_change_member, services, identifier, _user_id(body, "sid"), True)
+            await role_members.add_member(services, identifier, _member_id(body, "sid"))
         case "RemoveRoleMember":
-            await run(_change_member, services, identifier, _user_id(body, "itemSelection"), False)
+            await run(role_members.remove_member, services, identifier, _member_id(body, "itemSelection"))
+        case "ResetSecondFactor":
+            await identity_tasks.reset_second_factor(services, who, identifier)
+        case "TestDirectory":
+            await identity_tasks.test_directory(services, identifier)
+        case "FindDirectoryMembers":
+            found = await identity_tasks.find_members(services, identifier, body)
+            return JSONResponse({"result": {"state": "Success", "members": found}})
         case _:
             raise WrongMethod(f"The task {known} cannot be started here.")
     return JSONResponse(_DONE)
@@ -71,7 +78,7 @@ async def start(
 async def role_users(services: Services, who: Principal, role_id: str, request: Request) -> Response:
     """`/roles/{id}/users`: list, and the member tasks as existing clients address them."""
     if request.method == "GET":
-        return JSONResponse({"array": await services.database_pool.run(_members, services, who, role_id)})
+        return JSONResponse({"array": await services.database_pool.run(role_members.members, services, who, role_id)})
     task = request.query_params.get("task", "")
     if request.method != "POST" or not task:
         raise WrongMethod("Members of a role are changed with the tasks AddRoleMember and RemoveRoleMember.")
@@ -118,31 +125,11 @@ def _need(services: Services, model: type[Item], identifier: str) -> None:
         services.items.get(session, model, identifier)
 
 
-def _change_member(services: Services, role_id: str, user_id: str, add: bool) -> None:
-    with services.database.write() as session:
-        change = services.accounts.add_member if add else services.accounts.remove_member
-        change(session, role_id, user_id)
-
-
-def _members(services: Services, who: Principal, role_id: str) -> list[dict[str, Any]]:
-    with services.database.read() as session:
-        services.authority.need(session, who, Verb.READ, Role, role_id)
-        return [
-            {
-                "displayName": user.item.name,
-                "id": user.id,
-                "accountName": user.item.name,
-                "domain": "[BASIC]",
-                "identityType": "BasicUser",
-                "sid": user.id,
-                "relations": {"self": {"type": "users", "id": user.id}, "parent": {"type": "roles", "id": role_id}},
-            }
-            for user in services.accounts.members(session, role_id)
-        ]
-
-
-def _user_id(body: Mapping[str, Any], name: str) -> str:
-    """Read a user's id, bare or as the path `users/<id>` or `User[<id>]`."""
+def _member_id(body: Mapping[str, Any], name: str) -> str:
+    """Read whom a role is given to: an id or SID, bare or as the path `users/<id>` or `User[<id>]`, or a name."""
+    value = body.get(name)
+    if isinstance(value, str) and "/" not in value and "[" not in value and value.strip():
+        return value.strip()
     return _path_id(body, name, "A user")
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table, func, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from common.foundation.errors import VmsError
-from server.management.database import site_tables
+from server.management.database import identity_tables, site_tables
 from server.management.database.engines import for_reading, for_writing
 from server.management.database.lease import Lease
 from server.management.database.lease_locks import lease_lock
@@ -25,6 +25,7 @@ _AT_ONCE = 200  # rows a statement: SQL Server takes 2,100 parameters
 _OF_ALEMBIC = "alembic_version"
 _OWN = {site_tables.LeaseRow.__table__, site_tables.FenceRow.__table__}
 """Tables about the database itself: they stay where they are."""
+assert identity_tables  # its tables are part of the metadata
 
 Progress = Callable[[str, int, int], None]
 """Told the table, rows done and rows in all."""

@@ -43,6 +43,7 @@ class AccountRow(Base):
     user_id: Mapped[str] = mapped_column(ForeignKey("items.id", ondelete="CASCADE"), primary_key=True)
     name_key: Mapped[str] = mapped_column(String(512), unique=True)
     password_hash: Mapped[str] = mapped_column(Text)
+    changed_s: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
 class MembershipRow(Base):

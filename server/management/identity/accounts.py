@@ -1,13 +1,17 @@
 """Basic users: their accounts, passwords and roles."""
 
+from collections.abc import Callable
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from common.foundation.errors import VmsError
+from common.foundation.ids import new_id
 from common.model.users import ADMINISTRATORS_ROLE_ID, BasicUser, Role
 from server.management.configuration.items import InvalidProperties, Items, Stored, validated
+from server.management.database.identity_tables import EarlierPasswordRow
 from server.management.database.tables import AccountRow, MembershipRow
-from server.management.identity.passwords import Passwords
+from server.management.identity.password_policy import PasswordPolicy
 from server.management.identity.revocations import revoke_user
 
 
@@ -20,15 +24,23 @@ class LastAdministrator(VmsError):
 class Accounts:
     """Works within the caller's transaction; passwords are hashed by the caller, outside of it."""
 
-    def __init__(self, items: Items, passwords: Passwords) -> None:
+    def __init__(self, items: Items, policy: PasswordPolicy, now_s: Callable[[], float]) -> None:
         self._items = items
-        self._passwords = passwords
+        self._policy = policy
+        self._now_s = now_s
 
     def create(self, session: Session, user: BasicUser, password_hash: str, site_id: str) -> Stored[BasicUser]:
         """Add a user without roles; raise InvalidProperties when the name is taken."""
         self._claim(session, user.name, owner=None)
         stored = self._items.create(session, user, site_id)
-        session.add(AccountRow(user_id=stored.id, name_key=name_key(user.name), password_hash=password_hash))
+        session.add(
+            AccountRow(
+                user_id=stored.id,
+                name_key=name_key(user.name),
+                password_hash=password_hash,
+                changed_s=int(self._now_s()),
+            )
+        )
         session.flush()
         return stored
 
@@ -47,9 +59,34 @@ class Accounts:
         self._items.get(session, BasicUser, user_id)
         account = session.get(AccountRow, user_id)
         if account is not None:
-            account.password_hash = password_hash
+            self._remember(session, account)
+            account.password_hash, account.changed_s = password_hash, int(self._now_s())
         self._items.update(session, BasicUser, user_id, {"forcePasswordChange": False})
         revoke_user(session, user_id)
+
+    def has_hash(self, session: Session, user_id: str, password_hash: str) -> bool:
+        """Tell whether a user's password is still the one that was checked."""
+        account = session.get(AccountRow, user_id)
+        return account is not None and account.password_hash == password_hash
+
+    def rehashed(self, session: Session, user_id: str, old_hash: str, new_hash: str) -> None:
+        """Replace the hash of an unchanged password by one made with today's parameters."""
+        account = session.get(AccountRow, user_id)
+        if account is not None and account.password_hash == old_hash:
+            account.password_hash = new_hash
+
+    def used_passwords(self, session: Session, user_id: str) -> tuple[str, ...]:
+        """Return hashes that a new password may not match: the present one and those that the policy remembers."""
+        account = session.get(AccountRow, user_id)
+        if account is None or self._policy.history == 0:
+            return ()
+        return (account.password_hash, *(row.password_hash for row in self._earlier(session, user_id)))
+
+    def must_change(self, session: Session, user: Stored[BasicUser]) -> bool:
+        """Tell whether a user may do nothing before it changes its password."""
+        account = session.get(AccountRow, user.id)
+        too_old = account is not None and self._policy.is_too_old(account.changed_s, self._now_s())
+        return user.item.force_password_change or too_old
 
     def delete(self, session: Session, user_id: str) -> None:
         """Remove a user and sign it out everywhere; raise NoSuchItem or LastAdministrator."""
@@ -67,13 +104,12 @@ class Accounts:
 
     def by_id(self, session: Session, user_id: str) -> Stored[BasicUser] | None:
         """Return a user; None when it was removed."""
-        row = session.get(AccountRow, user_id)
+        row = session.get(AccountRow, user_id.lower())
         return None if row is None else self._items.get(session, BasicUser, user_id)
 
-    def role_names(self, session: Session, user_id: str) -> frozenset[str]:
-        """Return the names, as in tokens, of the roles that a user is in."""
-        held = set(session.scalars(select(MembershipRow.role_id).where(MembershipRow.user_id == user_id)))
-        return frozenset(role.item.token_name for role in self._items.list(session, Role) if role.id in held)
+    def role_ids(self, session: Session, user_id: str) -> frozenset[str]:
+        """Return the roles that a user is in."""
+        return frozenset(session.scalars(select(MembershipRow.role_id).where(MembershipRow.user_id == user_id)))
 
     def members(self, session: Session, role_id: str) -> list[Stored[BasicUser]]:
         """Return the users in a role; raise NoSuchItem."""
@@ -102,14 +138,30 @@ class Accounts:
 
     def check_password(self, password: object, user_name: str) -> str:
         """Return a new password that is good enough; raise InvalidProperties."""
-        problem = (
-            self._passwords.problem_with(password, user_name)
-            if isinstance(password, str)
-            else "A password is required."
-        )
+        problem = self._policy.problem_with(password, user_name)
         if problem is not None:
             raise InvalidProperties({"password": problem})
         return str(password)
+
+    def _earlier(self, session: Session, user_id: str) -> list[EarlierPasswordRow]:
+        query = select(EarlierPasswordRow).where(EarlierPasswordRow.user_id == user_id)
+        return list(session.scalars(query.order_by(EarlierPasswordRow.until_s.desc(), EarlierPasswordRow.id)))
+
+    def _remember(self, session: Session, account: AccountRow) -> None:
+        """Keep the present password's hash among the earlier ones, as many as the policy asks for."""
+        keep = max(self._policy.history - 1, 0)  # the one that comes now is the first of the history
+        if keep:
+            session.add(
+                EarlierPasswordRow(
+                    id=new_id(),
+                    user_id=account.user_id,
+                    password_hash=account.password_hash,
+                    until_s=int(self._now_s()),
+                )
+            )
+            session.flush()
+        for row in self._earlier(session, account.user_id)[keep:]:
+            session.delete(row)
 
     def _claim(self, session: Session, name: str, owner: str | None) -> None:
         taken = session.scalar(select(AccountRow).where(AccountRow.name_key == name_key(name)))

@@ -1,28 +1,20 @@
 """Passwords of basic users: argon2id (RFC 9106), in the same time for users that do not exist."""
 
+from collections.abc import Iterable
+
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-MOST_CHARS = 1024
+from server.management.identity.password_policy import MOST_CHARS, PasswordPolicy
 
 
 class Passwords:
     """Hashes and checks; blocking and deliberately slow: to be called from a small pool of its own."""
 
-    def __init__(self, min_chars: int) -> None:
-        self._hasher = PasswordHasher()
-        self._min_chars = min_chars
+    def __init__(self, policy: PasswordPolicy, hasher: PasswordHasher | None = None) -> None:
+        self.policy = policy
+        self._hasher = hasher or PasswordHasher()
         self._nobody = self._hasher.hash("the password of nobody")
-
-    def problem_with(self, password: str, user_name: str) -> str | None:
-        """Return why a new password is not good enough, or None."""
-        if len(password) < self._min_chars:
-            return f"The password must have at least {self._min_chars} characters."
-        if len(password) > MOST_CHARS:
-            return f"The password must have at most {MOST_CHARS} characters."
-        if password.casefold() == user_name.casefold():
-            return "The password must not be the user name."
-        return None
 
     def hash(self, password: str) -> str:
         return self._hasher.hash(password.encode("utf-8", "surrogatepass"))
@@ -36,3 +28,11 @@ class Passwords:
         except (Argon2Error, InvalidHashError):
             return False
         return stored_hash is not None
+
+    def renewed(self, stored_hash: str, password: str) -> str | None:
+        """Return the hash that shall replace one of a right password, made with older parameters; None: it may stay."""
+        return self.hash(password) if self._hasher.check_needs_rehash(stored_hash) else None
+
+    def is_among(self, password: str, hashes: Iterable[str]) -> bool:
+        """Tell whether a password is one of those that were used before."""
+        return any(self.matches(each, password) for each in hashes)

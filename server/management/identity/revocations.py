@@ -3,6 +3,7 @@
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from server.management.database.identity_tables import AuthorizationCodeRow
 from server.management.database.store import configuration_changed
 from server.management.database.tables import AccessTokenRow, SessionRow
 
@@ -28,7 +29,8 @@ def revoke_session(session: Session, session_id: str) -> None:
 
 
 def revoke_user(session: Session, user_id: str) -> None:
-    """End all of a user's (or a daemon's) clients."""
+    """End all of a user's (or a daemon's) clients, those that are signing in by a code included."""
+    session.execute(delete(AuthorizationCodeRow).where(AuthorizationCodeRow.user_id == user_id))
     session.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
     session.execute(update(AccessTokenRow).where(AccessTokenRow.user_id == user_id).values(revoked=True))
     configuration_changed(session)

@@ -16,7 +16,7 @@ from common.model.servers import RecordingServer, Storage
 from common.net.certificates import KeyPair, sign_request
 from server.management.configuration.items import Items, validated
 from server.management.database.tables import DaemonRow, EnrolmentTokenRow
-from server.management.identity.sessions import token_hash
+from server.management.identity.hashing import token_hash
 
 audit = logging.getLogger("server.management.audit")
 

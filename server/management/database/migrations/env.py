@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from server.management.database import site_tables  # noqa: F401  # its tables are part of the metadata
+from server.management.database import identity_tables, site_tables  # noqa: F401  # parts of the metadata
 from server.management.database.tables import Base
 
 if context.is_offline_mode():

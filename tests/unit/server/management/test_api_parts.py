@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from common.foundation.clock import UtcUs
 from server.management.api.answers import BadRequest
 from server.management.api.envelope import api_time
-from server.management.api.idp import decode_form
+from server.management.api.forms import decode_form
 from server.management.api.query import read_query
 from server.management.identity.lockout import Lockout
 

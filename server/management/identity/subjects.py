@@ -1,0 +1,73 @@
+"""Who can hold a token, wherever the account is: basic users, and users of directories and login providers."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy.orm import Session
+
+from common.model.users import ADMINISTRATORS_ROLE_ID, Role
+from server.management.configuration.items import Items, Stored
+from server.management.identity.accounts import Accounts
+from server.management.identity.external_users import ExternalUsers
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A user. `enabled`: may have tokens now."""
+
+    id: str
+    name: str
+    kind: Literal["basic", "external"]
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What a user's roles ask for at sign-in beside the password."""
+
+    second_factor: bool
+    authorizer: bool
+
+
+class Subjects:
+    """Works within the caller's transaction."""
+
+    def __init__(self, items: Items, accounts: Accounts, external: ExternalUsers) -> None:
+        self._items = items
+        self._accounts = accounts
+        self._external = external
+
+    def by_id(self, session: Session, user_id: str) -> Subject | None:
+        """Return a user; None when it was removed, or its directory or provider was."""
+        basic = self._accounts.by_id(session, user_id)
+        if basic is not None:
+            return Subject(basic.id, basic.item.name, "basic", basic.item.status == "Enabled")
+        row = self._external.by_id(session, user_id)
+        if row is None:
+            return None
+        return Subject(row.id, row.name, "external", row.enabled and self._external.source_enabled(session, row))
+
+    def roles(self, session: Session, user_id: str) -> list[Stored[Role]]:
+        """Return the roles that a user has now."""
+        held = self._accounts.role_ids(session, user_id)
+        row = self._external.by_id(session, user_id)
+        if row is not None:
+            held |= self._external.role_ids(session, row)
+        return [role for role in self._items.list(session, Role) if role.id in held] if held else []
+
+    def role_names(self, session: Session, user_id: str) -> frozenset[str]:
+        """Return the names, as in tokens, of the roles that a user has."""
+        return frozenset(role.item.token_name for role in self.roles(session, user_id))
+
+    def demands(self, session: Session, user_id: str) -> Demands:
+        """Return what the user's roles ask for; administrators need nobody's authorisation."""
+        roles = self.roles(session, user_id)
+        administrator = any(role.id == ADMINISTRATORS_ROLE_ID for role in roles)
+        return Demands(
+            second_factor=any(role.item.second_factor_required for role in roles),
+            authorizer=not administrator and any(role.item.dual_authorization_required for role in roles),
+        )
+
+    def may_authorize(self, session: Session, user_id: str) -> bool:
+        """Tell whether a user may let in somebody who needs a second person: one who does not need one itself."""
+        return bool(self.roles(session, user_id)) and not self.demands(session, user_id).authorizer
