@@ -141,9 +141,9 @@ class Database:
             self._here.session = session
             try:
                 yield session
+                session.flush()
             finally:
                 self._here.session = None
-            session.flush()
             for finish in self._finishing:
                 finish(session)
             changes: Sequence[ItemChange] | None = session.info.get("changes")
