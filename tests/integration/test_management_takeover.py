@@ -1,6 +1,8 @@
 """Two management servers on one database: one serves, the other takes over; no acknowledged write is lost."""
 
+import asyncio
 import json
+import logging
 import os
 import shutil
 import signal
@@ -8,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 import psutil
 import pytest
@@ -16,7 +18,13 @@ import requests
 
 from common.api.serving import STANDBY_HEADER, STATE_PATH
 from common.clients.management import ManagementClient
+from common.foundation.clock import SystemClock
 from common.foundation.errors import VmsError
+from server.recording.configuration.enrolment import joined
+from server.recording.configuration.feed import ConfigurationFeed
+from server.recording.settings import RecordingSettings
+from server.runtime.audit_trail import AuditTrail
+from server.runtime.outbox import Outbox
 from tests.support.postgres_server import PASSWORD as DATABASE_PASSWORD
 
 pytestmark = pytest.mark.integration
@@ -152,6 +160,58 @@ def test_the_second_takes_over_within_five_seconds_and_no_write_is_lost(pair, ho
     assert took_s <= 5.0
     assert set(writer.kept) <= set(names)
     assert len(names) == len(set(names))
+
+
+async def test_a_recorder_goes_on_with_the_second_and_what_it_noted_arrives(pair, tmp_path):
+    (first, serving), (_, waiting) = pair
+    recorder = tmp_path / "recorder"
+    recorder.mkdir()
+    settings = RecordingSettings(
+        management_url=serving["https"],
+        other_management_urls=(waiting["https"],),
+        management_ca_file=serving["ca"],
+        enrolment_token=(tmp_path / "first" / "enrolment-token").read_text().strip(),
+        name="North",
+        hosts=("127.0.0.1",),
+    )
+    clock = SystemClock()
+    identity = await joined(settings, recorder, 7563, clock)
+    with open(serving["ca"]) as file:
+        client = ManagementClient(f"{serving['https']},{waiting['https']}", file.read())
+    applied = asyncio.Queue()
+
+    async def told(name):
+        async with asyncio.timeout(40):
+            while name not in {item.name for item in (await applied.get()).hardware}:
+                pass
+
+    with client, closing(Outbox(recorder / "outbox.sqlite3")) as outbox:
+        await asyncio.to_thread(client.sign_in, "admin", PASSWORD)
+        trail = AuditTrail(outbox, clock)
+        feed = ConfigurationFeed(settings, identity, recorder, 7563, clock, audit=(outbox, trail))
+        with trail.running("server.recording.audit"):
+            running = asyncio.create_task(feed.run(applied.put_nowait))
+            try:
+                await asyncio.to_thread(client.add_hardware, identity.id, "simulator:gate", name="Gate")
+                await told("Gate")
+                first.kill()
+                logging.getLogger("server.recording.audit").info(
+                    "playback", extra={"user": "olga", "item": "cameras/x"}
+                )
+                await asyncio.to_thread(until, lambda: ask(waiting, STATE_PATH).json()["state"] == "active")
+                await asyncio.to_thread(client.add_hardware, identity.id, "simulator:yard", name="Yard")
+                await told("Yard")
+                async with asyncio.timeout(40):
+                    while await asyncio.to_thread(outbox.oldest, 1):
+                        await asyncio.sleep(0.05)
+            finally:
+                running.cancel()
+                with suppress(asyncio.CancelledError):
+                    await running
+        found = await asyncio.to_thread(
+            client._https.request, "GET", "/api/audit/v1/entries?user=olga", token=client.access_token()
+        )
+    assert [(entry["action"], entry["source"]) for entry in found["array"]] == [("playback", identity.id)]
 
 
 def test_a_second_server_with_other_keys_is_refused_with_what_to_do(tmp_path, database_url):

@@ -22,6 +22,9 @@ from server.recording.configuration.identity import Identity
 from server.recording.configuration.local_copy import LocalCopy
 from server.recording.configuration.management_api import ManagementApi
 from server.recording.settings import RecordingSettings
+from server.runtime.audit_trail import AuditTrail
+from server.runtime.delivery import deliver_audit
+from server.runtime.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +36,17 @@ class ConfigurationFeed:
     """One recorder's line to management. It works without management for as long as that takes."""
 
     def __init__(
-        self, settings: RecordingSettings, identity: Identity, data: Path, media_port: int, clock: Clock
+        self,
+        settings: RecordingSettings,
+        identity: Identity,
+        data: Path,
+        media_port: int,
+        clock: Clock,
+        *,
+        audit: tuple[Outbox, AuditTrail] | None = None,
     ) -> None:
+        """`audit`: what is to be delivered to the audit log; None: nothing."""
+        self._audit = audit
         self._settings = settings
         self._identity = identity
         self._copy = LocalCopy(data, identity.id)
@@ -65,6 +77,9 @@ class ConfigurationFeed:
                 apply(kept)
             tasks.create_task(self._follow(management, disk, apply), name="configuration follow")
             tasks.create_task(self._report(management), name="status report")
+            if self._audit is not None:
+                delivery = deliver_audit(*self._audit, management.deliver_audit, self._clock)
+                tasks.create_task(delivery, name="audit delivery")
             tasks.create_task(self._keep_certificate(management, disk), name="certificate renewal")
 
     async def _follow(

@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from common.api.audit import PATH as AUDIT_PATH
+from common.api.audit import AuditBatch, AuditReceipt
 from common.api.enrolment import EnrolReply, EnrolRequest, RecorderStatus, RenewReply, RenewRequest
 from common.api.recorder_configuration import RecorderConfiguration
 from common.api.serving import STANDBY_HEADER
@@ -86,9 +88,15 @@ class ManagementApi:
         """Have a new certificate made for a new key."""
         return self._message(await self._send_signed("POST", "certificate", request.model_dump_json()), RenewReply)
 
+    async def deliver_audit(self, batch: AuditBatch) -> None:
+        """Hand over entries of the audit log; returns when they are kept for good."""
+        self._message(await self._signed("POST", AUDIT_PATH, batch.model_dump_json()), AuditReceipt)
+
     async def _send_signed(self, method: str, what: str, content: str | None = None) -> httpx.Response:
         assert self._identity is not None
-        path = f"/api/internal/v1/recorders/{self._identity.id}/{what}"
+        return await self._signed(method, f"/api/internal/v1/recorders/{self._identity.id}/{what}", content)
+
+    async def _signed(self, method: str, path: str, content: str | None) -> httpx.Response:
         answer = await self._send_as(await self._access_token(), method, path, content)
         if answer.status_code == http.HTTPStatus.UNAUTHORIZED:  # management has new keys: ask for a new token once
             self._token = ""
