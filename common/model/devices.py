@@ -1,20 +1,21 @@
-"""Devices on the network, and the cameras and microphones in them."""
+"""Devices on the network, and the cameras, microphones and other devices in them."""
 
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from common.model.item import UNSET_TIME, Enabled, Item, ItemPath, Kind, Seconds, Shown, Text
+from common.model.item import UNSET_TIME, Enabled, ItemPath, Kind, NamedItem, Seconds, Shown, Text
 
 Password = Annotated[str, Field(max_length=1024)]
+RECORDED_TASKS = ("ChangeDeviceRecordingStorage",)
 
 
-class Hardware(Item):
+class Hardware(NamedItem):
     """One device on the network: its address and how to sign in to it."""
 
     kind: ClassVar = Kind(
         "hardware",
-        parent="recordingServers",
+        parents=("recordingServers",),
         node="Servers/Recording servers",
         deletable=True,
         tasks=("ReadPasswordHardware", "ChangePasswordHardware"),
@@ -32,12 +33,15 @@ class Hardware(Item):
         Literal["auto", "tcp", "udp"], Shown("Transport", "Network", help="How RTSP brings the pictures.")
     ] = "auto"
     model: Annotated[Text, Shown("Model", read_only=True)] = ""
+    hardware_driver_path: Annotated[ItemPath | None, Shown("Driver", read_only=True, refers=("hardwareDrivers",))] = (
+        None
+    )
     custom_data: Annotated[Text, Shown("Custom data")] = ""
     password_last_modified: Annotated[Text, Shown("Password changed", read_only=True)] = UNSET_TIME
 
 
-class _Device(Item):
-    """What cameras and microphones have in common."""
+class Device(NamedItem):
+    """What all devices of hardware have in common."""
 
     enabled: Enabled = True
     short_name: Annotated[Text, Field(max_length=128), Shown("Short name")] = ""
@@ -50,17 +54,31 @@ class _Device(Item):
     coverage_direction: Annotated[float, Field(ge=0, le=1), Shown("Direction", "Map")] = 0.5
     coverage_depth: Annotated[float, Field(ge=0), Shown("Depth", "Map")] = 0.0
     coverage_field_of_view: Annotated[float, Field(ge=0, le=1), Shown("Field of view", "Map")] = 0.0
+
+
+class RecordedDevice(Device):
+    """What devices that are recorded have in common."""
+
     recording_enabled: Annotated[bool, Shown("Recording", "Record")] = True
-    recording_storage: Annotated[ItemPath | None, Shown("Storage", "Record")] = None
+    recording_storage: Annotated[ItemPath | None, Shown("Storage", "Record", refers=("storages",))] = None
     prebuffer_enabled: Annotated[bool, Shown("Pre-buffer", "Record")] = True
     prebuffer_in_memory: Annotated[bool, Shown("Pre-buffer in memory", "Record", read_only=True)] = True
     prebuffer_seconds: Annotated[Seconds, Shown("Pre-buffer length", "Record", unit="s")] = 3
+    manual_recording_timeout_enabled: Annotated[bool, Shown("Stop recording by hand", "Record")] = True
+    manual_recording_timeout_minutes: Annotated[
+        int, Field(ge=1, le=14_400), Shown("Stop recording by hand after", "Record", unit="min")
+    ] = 5
+    edge_storage_enabled: Annotated[bool, Shown("Fetch recordings from the device", "Record")] = False
+    edge_storage_playback_enabled: Annotated[bool, Shown("Play recordings on the device", "Record")] = False
+    failover_setting: Annotated[
+        Literal["FullSupport", "LiveOnly", "Disabled"], Shown("When another server stands in", "Failover")
+    ] = "FullSupport"
 
 
-class Camera(_Device):
+class Camera(RecordedDevice):
     """A camera of a piece of hardware."""
 
-    kind: ClassVar = Kind("cameras", parent="hardware", node="Devices/Cameras", tasks=("ChangeDeviceRecordingStorage",))
+    kind: ClassVar = Kind("cameras", parents=("hardware",), node="Devices/Cameras", tasks=RECORDED_TASKS)
     recording_framerate: Annotated[float, Field(gt=0, le=240), Shown("Frame rate", "Record", unit="1/s")] = 25.0
     record_keyframes_only: Annotated[bool, Shown("Keyframes only", "Record")] = False
     record_on_related_devices: Annotated[bool, Shown("Record related devices", "Record")] = True
@@ -71,9 +89,31 @@ class Camera(_Device):
     ptz_enabled: Annotated[bool, Shown("PTZ", read_only=True)] = False
 
 
-class Microphone(_Device):
+class Microphone(RecordedDevice):
     """A microphone of a piece of hardware."""
 
-    kind: ClassVar = Kind(
-        "microphones", parent="hardware", node="Devices/Microphones", tasks=("ChangeDeviceRecordingStorage",)
-    )
+    kind: ClassVar = Kind("microphones", parents=("hardware",), node="Devices/Microphones", tasks=RECORDED_TASKS)
+
+
+class Speaker(RecordedDevice):
+    """A loudspeaker of a piece of hardware."""
+
+    kind: ClassVar = Kind("speakers", parents=("hardware",), node="Devices/Speakers", tasks=RECORDED_TASKS)
+
+
+class Metadata(RecordedDevice):
+    """What a device says of its pictures."""
+
+    kind: ClassVar = Kind("metadata", parents=("hardware",), node="Devices/Metadata", tasks=RECORDED_TASKS)
+
+
+class InputEvent(Device):
+    """An input of a device, such as a door contact."""
+
+    kind: ClassVar = Kind("inputEvents", parents=("hardware",), node="Devices/Inputs")
+
+
+class Output(Device):
+    """An output of a device, such as a relay that opens a door."""
+
+    kind: ClassVar = Kind("outputs", parents=("hardware",), node="Devices/Outputs")

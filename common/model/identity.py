@@ -4,17 +4,17 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from common.model.item import Enabled, Item, Kind, Shown, Text
+from common.model.item import Enabled, Kind, NamedItem, Shown, Text
 
 Texts = Annotated[tuple[Text, ...], Field(max_length=64)]
 
 
-class Directory(Item):
+class Directory(NamedItem):
     """An Active Directory domain or another LDAP directory whose users and groups can be given roles."""
 
     kind: ClassVar = Kind(
         "directories",
-        parent="sites",
+        parents=("sites",),
         node="Security/Directories",
         creatable=True,
         deletable=True,
@@ -56,11 +56,11 @@ class Directory(Item):
     cached_sign_in_hours: Annotated[int, Field(ge=1, le=720), Shown("For at most", "Safety", unit="h")] = 24
 
 
-class LoginProvider(Item):
+class LoginProvider(NamedItem):
     """An OpenID Connect provider that people sign in with."""
 
     kind: ClassVar = Kind(
-        "loginProviders", parent="sites", node="Security/Login providers", creatable=True, deletable=True
+        "loginProviders", parents=("sites",), node="Security/Login providers", creatable=True, deletable=True
     )
     enabled: Enabled = True
     authority: Annotated[Text, Shown("Authority", "Connection", help="https address of the provider.")] = ""
@@ -83,19 +83,19 @@ class LoginProvider(Item):
     ] = False
 
 
-class RegisteredClaim(Item):
+class RegisteredClaim(NamedItem):
     """A claim of a login provider that roles may ask for."""
 
     kind: ClassVar = Kind(
-        "registeredClaims", parent="loginProviders", node="Security/Login providers", creatable=True, deletable=True
+        "registeredClaims", parents=("loginProviders",), node="Security/Login providers", creatable=True, deletable=True
     )
     case_sensitive: Annotated[bool, Shown("Case matters")] = False
 
 
-class RoleClaim(Item):
+class RoleClaim(NamedItem):
     """Puts into a role everybody whose login provider says that a claim has a value."""
 
-    kind: ClassVar = Kind("claims", parent="roles", node="Security/Roles", creatable=True, deletable=True)
+    kind: ClassVar = Kind("claims", parents=("roles",), node="Security/Roles", creatable=True, deletable=True)
     name: Annotated[Text, Shown("Name")] = ""
     claim_provider: Annotated[Text, Shown("Login provider", help="Its id.")] = ""
     claim_name: Annotated[Text, Shown("Claim")] = ""

@@ -4,10 +4,12 @@ From a declaration come what the database keeps, the REST resource, validation, 
 and property page. `Kind` says what may be done with items of a class, `Shown` how a person sees one property.
 """
 
+import re
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar
+from functools import cache
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
@@ -16,22 +18,27 @@ from pydantic.fields import FieldInfo
 class Kind:
     """What a class of items is called and what may be done with them.
 
-    `plural` is the REST resource, `parent` that of the items above it, `node` where the Management Client's tree
-    shows it, `tasks` what can be asked of an item besides reading and changing it.
+    `plural` is the REST resource, `parents` those of the items that it may stand below, `node` where the Management
+    Client's tree shows it, `tasks` what can be asked of an item besides reading and changing it. `single`: each item
+    above has exactly one, which has its id and, until somebody changes it, its declared defaults. `members`: the kinds
+    whose items can be put into items of this one, as into groups.
     """
 
     plural: str
-    parent: str = ""
+    parents: tuple[str, ...] = ()
     node: str = ""
     creatable: bool = False
     changeable: bool = True
     deletable: bool = False
+    single: bool = False
     tasks: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """How a person sees a property. `secret`: taken in, encrypted, never given out again."""
+    """How a person sees a property. `secret`: taken in, encrypted, never given out again. `refers`: the kinds of items
+    that a reference may name; none where any may be."""
 
     label: str
     group: str = "General"
@@ -39,6 +46,7 @@ class Shown:
     help: str = ""
     read_only: bool = False
     secret: bool = False
+    refers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +83,20 @@ class Item(BaseModel):
     )
     kind: ClassVar[Kind]
 
-    name: Annotated[Name, Shown("Name")]
-    description: Annotated[Text, Shown("Description")] = ""
+    @property
+    def title(self) -> str:
+        """What a person calls it; what it is where it has no name of its own."""
+        return str(getattr(self, "name", "")) or spaced(type(self).__name__)
 
     @classmethod
     def properties(cls) -> tuple[Property, ...]:
         """Return every declared property, in the order of declaration."""
-        return tuple(
-            Property(name, field.alias or name, _shown(name, field), field) for name, field in cls.model_fields.items()
-        )
+        return _properties(cls)
+
+    @classmethod
+    def is_open(cls) -> bool:
+        """Whether items keep properties that are not declared."""
+        return cls.model_config.get("extra") == "allow"
 
     @classmethod
     def secrets(cls) -> frozenset[str]:
@@ -98,6 +111,62 @@ class Item(BaseModel):
     def to_wire(self) -> dict[str, Any]:
         """Return all properties by their wire names, as JSON values."""
         return self.model_dump(mode="json", by_alias=True)
+
+
+class NamedItem(Item):
+    """An item that a person gives a name."""
+
+    name: Annotated[Name, Shown("Name")]
+    description: Annotated[Text, Shown("Description")] = ""
+
+
+class OpenItem(Item):
+    """An item that keeps properties which are not declared, as some kinds carry them: texts, numbers, lists of them."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @model_validator(mode="after")
+    def _free_properties_are_plain(self) -> Self:
+        free = self.model_extra or {}
+        if len(free) > MOST_FREE:
+            raise ValueError(f"At most {MOST_FREE} properties can be added")
+        for name, value in free.items():
+            if len(name) > _MOST_FREE_NAME or not _is_plain(value):
+                raise ValueError(f"{name[:80]} must be a text, a number, a reference or a list of these")
+        return self
+
+
+MOST_FREE = 500
+_MOST_FREE_NAME = 255
+_MOST_FREE_TEXT = 16_384
+_MOST_FREE_DEPTH = 4
+
+
+def _is_plain(value: object, depth: int = 0) -> bool:
+    if depth > _MOST_FREE_DEPTH:
+        return False
+    if isinstance(value, str):
+        return len(value) <= _MOST_FREE_TEXT
+    if isinstance(value, list):
+        return len(value) <= MOST_FREE and all(_is_plain(each, depth + 1) for each in value)
+    if isinstance(value, dict):
+        return len(value) <= MOST_FREE and all(
+            isinstance(name, str) and _is_plain(each, depth + 1) for name, each in value.items()
+        )
+    return value is None or isinstance(value, bool | int | float)
+
+
+def spaced(name: str) -> str:
+    """Write a class's name as words: "MotionDetection" is "Motion detection"."""
+    first, *rest = re.findall(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*", name) or [name]
+    return " ".join([first, *(word if word.isupper() else word.lower() for word in rest)])
+
+
+@cache
+def _properties(model: type[Item]) -> tuple[Property, ...]:
+    return tuple(
+        Property(name, field.alias or name, _shown(name, field), field) for name, field in model.model_fields.items()
+    )
 
 
 def problems_of(error: ValidationError) -> dict[str, str]:
@@ -119,7 +188,7 @@ def _sentence(kind: str, message: str) -> str:
 
 
 def _shown(name: str, field: FieldInfo) -> Shown:
-    for mark in field.metadata:
+    for mark in reversed(field.metadata):  # the innermost of several is that of a type's own
         if isinstance(mark, Shown):
             return mark
     return replace(Shown(name), read_only=True)

@@ -1,32 +1,112 @@
-"""Every kind of configuration item, by the name of its REST resource."""
+"""Every kind of configuration item, by the name of its REST resource, in the order of the tree."""
 
 from collections.abc import Mapping
+from functools import cache
 
-from common.model.devices import Camera, Hardware, Microphone
-from common.model.identity import Directory, LoginProvider, RegisteredClaim, RoleClaim
+from common.model import (
+    access,
+    clients,
+    device_children,
+    devices,
+    events,
+    failover,
+    groups,
+    identity,
+    rules,
+    servers,
+    sites,
+    users,
+)
 from common.model.item import Item
-from common.model.servers import ArchiveStorage, RecordingServer, Storage
-from common.model.site import Site
-from common.model.users import BasicUser, Role
 
 ALL: tuple[type[Item], ...] = (
-    Site,
-    RecordingServer,
-    Storage,
-    ArchiveStorage,
-    Hardware,
-    Camera,
-    Microphone,
-    BasicUser,
-    Role,
-    RoleClaim,
-    Directory,
-    LoginProvider,
-    RegisteredClaim,
+    sites.Site,
+    sites.Owner,
+    sites.ChildSite,
+    sites.SiteAddress,
+    sites.SystemAddress,
+    sites.RegisteredService,
+    sites.ToolOptions,
+    sites.LicenseInformation,
+    sites.LicenseDetail,
+    sites.LicenseOverview,
+    sites.LicenseInstalledProduct,
+    servers.RecordingServer,
+    failover.RecordingServerFailover,
+    failover.RecordingServerMulticast,
+    failover.HardwareDriver,
+    servers.Storage,
+    servers.ArchiveStorage,
+    failover.FailoverGroup,
+    failover.FailoverRecorder,
+    devices.Hardware,
+    device_children.HardwareDriverSettings,
+    device_children.HardwarePtzSettings,
+    devices.Camera,
+    devices.Microphone,
+    devices.Speaker,
+    devices.Metadata,
+    devices.InputEvent,
+    devices.Output,
+    device_children.Streams,
+    device_children.Settings,
+    device_children.MotionDetection,
+    device_children.PtzPreset,
+    device_children.PatrollingProfile,
+    device_children.PrivacyProtection,
+    device_children.FisheyeLens,
+    device_children.ClientSettings,
+    device_children.HardwareDeviceEvents,
+    device_children.CustomProperties,
+    groups.CameraGroup,
+    groups.MicrophoneGroup,
+    groups.SpeakerGroup,
+    groups.MetadataGroup,
+    groups.InputEventGroup,
+    groups.OutputGroup,
+    clients.ViewGroup,
+    clients.View,
+    clients.LayoutGroup,
+    clients.Layout,
+    clients.ClientProfile,
+    clients.EvidenceLockProfile,
+    clients.VideoWall,
+    clients.Monitor,
+    clients.MonitorPreset,
+    clients.VideoWallPreset,
+    clients.Matrix,
+    clients.GisMapLocation,
+    clients.Compressor,
+    events.EventTypeGroup,
+    events.EventType,
+    events.StateGroup,
+    events.UserDefinedEvent,
+    events.AnalyticsEvent,
+    events.GenericEventDataSource,
+    events.GenericEvent,
+    rules.Rule,
+    rules.TimeProfile,
+    rules.MailNotificationProfile,
+    rules.AudioMessage,
+    rules.AlarmDefinition,
+    rules.SaveSearch,
+    rules.MipKind,
+    rules.MipItem,
+    access.AccessControlSystem,
+    access.AccessControlUnit,
+    access.AccessControlGroup,
+    access.LprMatchList,
+    users.BasicUser,
+    users.Role,
+    identity.RoleClaim,
+    identity.Directory,
+    identity.LoginProvider,
+    identity.RegisteredClaim,
 )
 BY_PLURAL: Mapping[str, type[Item]] = {model.kind.plural: model for model in ALL}
 
 
+@cache
 def children_of(plural: str) -> tuple[type[Item], ...]:
-    """Return the kinds whose items stand below items of `plural`."""
-    return tuple(model for model in ALL if model.kind.parent == plural)
+    """Return the kinds whose items can stand below items of `plural`."""
+    return tuple(model for model in ALL if plural in model.kind.parents)

@@ -4,15 +4,15 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from common.model.item import Enabled, Item, ItemPath, Kind, Shown, Text
+from common.model.item import Enabled, ItemPath, Kind, NamedItem, Shown, Text
 
 
-class RecordingServer(Item):
+class RecordingServer(NamedItem):
     """A server that records devices. It appears by enrolling, and reports its own address."""
 
     kind: ClassVar = Kind(
         "recordingServers",
-        parent="sites",
+        parents=("sites",),
         node="Servers/Recording servers",
         deletable=True,
         tasks=("AddHardware",),
@@ -30,12 +30,12 @@ class RecordingServer(Item):
     shutdown_on_storage_failure: Annotated[bool, Shown("Stop when the storage fails", "Storage")] = False
 
 
-class Storage(Item):
+class Storage(NamedItem):
     """Where a recording server keeps the recordings of its devices."""
 
     kind: ClassVar = Kind(
         "storages",
-        parent="recordingServers",
+        parents=("recordingServers",),
         node="Servers/Recording servers",
         creatable=True,
         deletable=True,
@@ -55,11 +55,11 @@ class Storage(Item):
     signing: Annotated[bool, Shown("Digital signature", "Protection")] = False
 
 
-class ArchiveStorage(Item):
+class ArchiveStorage(NamedItem):
     """Where recordings of a storage move when they are older than the stage before keeps them."""
 
     kind: ClassVar = Kind(
-        "archiveStorages", parent="storages", node="Servers/Recording servers", creatable=True, deletable=True
+        "archiveStorages", parents=("storages",), node="Servers/Recording servers", creatable=True, deletable=True
     )
     disk_path: Annotated[
         Text, Shown("Path", "Archiving", help="Folder, or an address such as s3://bucket/folder.", read_only=True)

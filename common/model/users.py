@@ -4,19 +4,19 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from common.model.item import Item, Kind, Shown, Text
+from common.model.item import Kind, NamedItem, Shown, Text
 
 ADMINISTRATORS_ROLE_ID = "6f0c9c6e-3b0e-4a54-9f5c-5b6f5a4f0a01"
 OPERATORS_ROLE_ID = "6f0c9c6e-3b0e-4a54-9f5c-5b6f5a4f0a02"
 """The built-in roles have the same ids on every site."""
 
 
-class BasicUser(Item):
+class BasicUser(NamedItem):
     """An account of the site's own, with a password."""
 
     kind: ClassVar = Kind(
         "basicUsers",
-        parent="sites",
+        parents=("sites",),
         node="Security/Basic users",
         creatable=True,
         deletable=True,
@@ -29,18 +29,22 @@ class BasicUser(Item):
     is_external: Annotated[bool, Shown("External", read_only=True)] = False
 
 
-class Role(Item):
+class Role(NamedItem):
     """A set of permissions that users are given."""
 
     kind: ClassVar = Kind(
         "roles",
-        parent="sites",
+        parents=("sites",),
         node="Security/Roles",
+        creatable=True,
+        deletable=True,
         tasks=("AddRoleMember", "RemoveRoleMember"),
     )
     role_type: Annotated[Literal["Adminstrative", "UserDefined"], Shown("Type", read_only=True)] = "UserDefined"
     token_name: Annotated[Text, Shown("Name in tokens", read_only=True)] = ""
     allow_smart_client_log_on: Annotated[bool, Shown("Smart Client", "Sign-in")] = True
+    allow_mobile_client_log_on: Annotated[bool, Shown("Mobile client", "Sign-in")] = True
+    allow_web_client_log_on: Annotated[bool, Shown("Web client", "Sign-in")] = True
     dual_authorization_required: Annotated[
         bool, Shown("A second person must authorise", "Sign-in", help="Administrators are exempt.")
     ] = False

@@ -180,6 +180,85 @@ def damage(package, entry):
     return found
 
 
+# seals: what the recorder wrote into each part of a recording when it recorded it
+
+SEAL_UUID = bytes.fromhex("7d0c1a5e6f5b4c0f9a3e5ed0c9d1f004")
+HEAD_TAG, FRAGMENT_TAG, SIGNATURE_TAG = b"vedette segment 1\0", b"vedette fragment 1\0", b"vedette signature 1\0"
+
+
+def read_seal(data):
+    """A fragment's seal as a dictionary; None where it has none, ValueError where it cannot be understood."""
+    at = int.from_bytes(data[:4], "big")  # behind the first box
+    if data[at + 4 : at + 24] != b"uuid" + SEAL_UUID:
+        return None
+    end = at + int.from_bytes(data[at : at + 4], "big")
+    body = data[at + 24 : end]
+    about = body[: 71 + (body[70] if len(body) > 70 else 0)]
+    rest = body[len(about) :]
+    if end > len(data) or len(about) < 71 or body[0] != 1 or len(rest) not in (32, 128):
+        raise ValueError("its seal cannot be understood")
+    return {
+        "number": int.from_bytes(about[2:6], "big"),
+        "head": about[6:38],
+        "previous": about[38:70],
+        "name": about[71:].decode("utf-8", "replace"),
+        "chain": rest[:32],
+        "key": rest[32:64],
+        "signature": rest[64:],
+        "message": SIGNATURE_TAG + about + rest[:32],
+        "holds": hashlib.sha256(FRAGMENT_TAG + about + data[:at] + data[end:]).digest() == rest[:32],
+    }
+
+
+def seals(package, entry, own_keys):
+    """Compare a recording with the seals in it: sentences, how many parts are sealed, and by which keys."""
+    said, count, keys, run = [], 0, set(), []
+
+    def wrong(start_us, why):
+        said.append(f"What {entry.get('camera', 'the camera')} recorded at {shown_time(start_us)}: {why}.")
+
+    def end_run():  # the signature of the last part vouches for all that are chained to it
+        if run and run[-1][1]["key"]:
+            last = run[-1][1]
+            if signature_holds(last["key"], last["message"], last["signature"]):
+                keys.add(last["key"])
+                if own_keys and last["key"].hex() not in own_keys:
+                    wrong(run[0][0], f"it is sealed with a key that is not the recorder's, {fingerprint(last['key'])}")
+            else:
+                wrong(run[-1][0], "the signature of its seal does not hold")
+        run.clear()
+
+    with package.open(entry["path"]) as file:
+        head = file.read(entry["fragments"][0][0])
+        expected = hashlib.sha256(HEAD_TAG + head).digest()
+        for offset, length, start_us, _ in entry["fragments"]:
+            file.seek(offset)
+            data = file.read(length)
+            try:
+                seal = read_seal(data)
+            except ValueError as error:
+                wrong(start_us, error)
+                continue
+            if seal is None:
+                continue
+            if not seal["holds"]:
+                wrong(start_us, "it was changed after it was recorded and before it was exported")
+                continue
+            if seal["head"] != expected or not seal["name"].startswith(f"{entry['device']}/{entry['track']}/"):
+                wrong(start_us, f"it was recorded elsewhere, as {seal['name']}")
+                continue
+            count += 1
+            if run:
+                before = run[-1][1]
+                if seal["previous"] != before["chain"] or seal["key"] != before["key"]:
+                    if seal["number"] == before["number"] + 1:
+                        wrong(run[-1][0], "it was replaced after it was recorded")
+                    end_run()
+            run.append((start_us, seal))
+        end_run()
+    return said, count, keys
+
+
 def check(path, key):
     """Return (answer, sentences, facts): answer True is intact, False is changed."""
     package = FolderPackage(path) if path.is_dir() else ZipPackage(path)
@@ -202,8 +281,16 @@ def check(path, key):
         said.append("The signature is by another key than the one the manifest names.")
     if key and key.replace("-", "").lower() != fingerprint(public).replace("-", ""):
         said.append(f"The package was signed by the key {fingerprint(public)}, and not by the one you gave.")
+    sealed, parts, seal_keys = 0, 0, set()
     for entry in entries:
-        said += damage(package, entry)
+        differs = damage(package, entry)
+        said += differs
+        parts += len(entry.get("fragments", []))
+        if not differs and entry.get("as_recorded") and entry.get("fragments"):
+            faults, count, found = seals(package, entry, manifest["recorder"].get("seal_keys", []))
+            said += faults
+            sealed += count
+            seal_keys |= found
     listed = {entry["path"] for entry in entries} | {MANIFEST, SIGNATURE}
     ignored = {"Thumbs.db", "desktop.ini", ".DS_Store"}
     for name in sorted(package.names - listed):
@@ -217,6 +304,9 @@ def check(path, key):
         "files": len(entries),
         "gaps": len(manifest["gaps"]),
         "key": fingerprint(public),
+        "parts": parts,
+        "sealed": sealed,
+        "seal_keys": sorted(map(fingerprint, seal_keys)),
     }
     return not said, said, facts
 
@@ -249,6 +339,8 @@ def main():
             print(f"Comment: {facts['comment']}")
         if facts["gaps"]:
             print(f"{facts['gaps']} stretches of the time asked for are not recorded; manifest.json lists them and why.")
+        signed = f", signed with {', '.join(facts['seal_keys'])}" if facts["seal_keys"] else ", not signed"
+        print(f"{facts['sealed']} of {facts['parts']} parts carry the seal they were recorded with{signed if facts['sealed'] else ''}.")
         print(f"Signed with the key {facts['key']}")
         if not given.key:
             print("Ask the recorder's administrator whether that is the recorder's key: anybody can sign with a key of their own.")

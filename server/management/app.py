@@ -31,6 +31,7 @@ from server.management.audit.log import MANAGEMENT, AuditLog
 from server.management.audit.row_changes import note_row_changes
 from server.management.channel.journal import Journal
 from server.management.channel.switchboard import Switchboard
+from server.management.configuration.built_in import make_built_in
 from server.management.configuration.changes import ConfigurationChanges
 from server.management.configuration.items import Items
 from server.management.configuration.recorder_feed import RecorderFeed
@@ -318,6 +319,7 @@ def _services(  # noqa: PLR0917 - as many parts as there are
         site_id, issuer = prepare_site(session, items, name, f"https://{certificates.hosts[0]}/idp")
         check_keys(session, data / "management")
         note_keys(session, certificates.authority.certificate_pem.decode())
+        make_built_in(session, items, site_id)
         role_permissions.prepare(session)
         keys = SigningKeys(session, seal, now_s())
         enrolment = Enrolment(

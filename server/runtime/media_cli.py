@@ -113,6 +113,28 @@ def verify(  # noqa: PLR0917 - typer calls it by name
     _finish(work, _print_proof, as_json=json)
 
 
+@app.command()
+def keys(
+    data: Annotated[Path | None, typer.Option("--data", help="The recorder's data folder.")] = None,
+    new: Annotated[bool, typer.Option("--new", help="Sign with a new key from the recorder's next start on.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Show the keys that this recorder signs, and signed, recordings and exports with."""
+    from server.recording.proof.signing import fingerprint, new_signing_key, public_bytes, public_keys, signing_key
+
+    def work() -> dict[str, Any]:
+        folder = (data or default_data_dir()).resolve()
+        _needs_recorder(folder)
+        present = public_bytes(new_signing_key(folder) if new else signing_key(folder))
+        known = [
+            {"fingerprint": fingerprint(key), "public_key": key.hex(), "present": key == present}
+            for key in public_keys(folder)
+        ]
+        return {"ok": True, "keys": known}
+
+    _finish(work, _print_keys, as_json=json)
+
+
 def _trust(keys: list[str], data: Path | None) -> Any:
     """Whose signatures count: the named keys, or those of the recorder on this machine, or anybody's."""
     from server.recording.proof.findings import Trust
@@ -120,6 +142,8 @@ def _trust(keys: list[str], data: Path | None) -> Any:
 
     if keys:
         return Trust(frozenset(map(fingerprint_named, keys)), must_be_signed=True)
+    if data is not None:
+        _needs_recorder(data)
     try:
         known = public_keys((data or default_data_dir()).resolve())
     except (StorageError, OSError):
@@ -205,6 +229,11 @@ def _needs_storage(root: Path) -> None:
 
     if storage_id(root) is None:
         raise StorageError("there is no media database here", path=str(root))
+
+
+def _needs_recorder(data: Path) -> None:
+    if not (data / "recording" / "identity").is_dir():
+        raise StorageError("this is not the data folder of a recorder; name it with --data", path=str(data))
 
 
 def _instant(option: str, text: str) -> int:
@@ -299,6 +328,14 @@ def _print_proof(report: dict[str, Any]) -> None:
         known = "" if key["known"] else " (not compared with any known key: see --key)"
         out.print(f"key {key['fingerprint']}: {key['fragments']} fragments{known}")
     out.print("[green]INTACT[/green]" if report["ok"] else "[red]CHANGED, see above[/red]")
+
+
+def _print_keys(report: dict[str, Any]) -> None:
+    out = Console(highlight=False)
+    for key in report["keys"]:
+        out.print(
+            f"{key['fingerprint']}  {key['public_key']}{'  (signs now)' if key['present'] else ''}", soft_wrap=True
+        )
 
 
 def _print_export(report: dict[str, Any]) -> None:

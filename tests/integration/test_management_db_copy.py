@@ -54,8 +54,8 @@ def test_there_and_back_it_is_the_same_and_serves(site, postgres, tmp_path):
     back = tmp_path / "back.sqlite3"
     again = json.loads(tool("db", "copy", target, back, "--json").stdout)
     assert again["tables"] == report["tables"]
-    served = managing(site, password=None, database_url=target, database_password=PASSWORD)
-    with served as server, server.client("Jürgen 監") as client:
+    moved = managing(site, password=None, database_url=target, database_password=PASSWORD)
+    with moved as server, server.client("Jürgen 監") as client:
         assert len(client.cameras()) == 30
 
 

@@ -14,6 +14,8 @@ from server.recording.mediadb.index import SegmentIndex
 from server.recording.mediadb.layout import segments_on_disk
 from server.recording.mediadb.reader import MediaDatabaseReader
 from server.recording.mediadb.repair import repair_at_start
+from server.recording.proof.findings import Trust
+from server.recording.proof.recordings import Wanted, verify_recordings
 from tests.support.recording_writer import FRAMES, KEYS, START_US, payload
 
 EVER = Span(UtcUs(0), UtcUs(1 << 60))
@@ -41,7 +43,10 @@ def test_a_killed_recorder_loses_at_most_what_was_not_handed_over(tmp_path: Path
         process.wait()
         process.stdout.close()
 
-    # Readable at once, before any repair.
+    # Readable, and proved by its seals, at once, before any repair.
+    proof = verify_recordings([tmp_path], Wanted(trust=Trust(must_be_signed=True)))
+    assert proof["ok"], proof["findings"]
+    assert proof["signed_fragments"] == proof["fragments"] > 0
     before = MediaDatabaseReader(tmp_path)
     spans = [before.sequences(key, EVER) for key in KEYS]
     before.close()
@@ -67,6 +72,7 @@ def test_a_killed_recorder_loses_at_most_what_was_not_handed_over(tmp_path: Path
         assert units == stored
     assert reader.skipped == 0
     reader.close()
+    assert verify_recordings([tmp_path], Wanted())["ok"]
     newest = max(segments_on_disk(tmp_path), key=lambda segment: segment.path.stat().st_mtime)
     probed = subprocess.run(
         [

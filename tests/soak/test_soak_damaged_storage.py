@@ -24,6 +24,7 @@ from server.recording.mediadb.repair import repair_at_start
 from server.recording.mediadb.settings import WriterSettings
 from server.recording.mediadb.tools import check, rebuild
 from server.recording.mediadb.writer import MediaDatabaseWriter
+from server.recording.proof.recordings import Wanted, verify_recordings
 from tests.support.media_samples import video_sample
 from tests.support.soak import rounds
 
@@ -223,3 +224,29 @@ def test_repair_keeps_every_good_fragment(inflicted: list[Damage]) -> None:
         assert not again["missing"]
         assert damaged_files(report) <= damaged_files(again)  # a finished file is believed what its end says of it ...
         assert damaged_files(rebuild(root, thorough=True)) == damaged_files(again)  # ... unless all of it is read
+
+
+@given(damages)
+@settings(max_examples=rounds(60, 10_000), deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+def test_verify_names_every_damaged_fragment_and_no_other(inflicted: list[Damage]) -> None:
+    """A fragment is good when its bytes are still in its file, behind those that were before it."""
+    source, written = sound_storage()
+    with copied() as root:
+        for damage in inflicted:
+            inflict(root, damage)
+        report = verify_recordings([root], Wanted())
+        blamed: dict[str, set[int]] = {}
+        for finding in report["findings"]:
+            first, last = finding["fragments"] or (0, -1)
+            name = finding["path"].removeprefix(f"{root}/")
+            blamed.setdefault(name, set()).update(range(first, last + 1))
+        for name in {fragment.file for fragment in written}:
+            original, path = (source / name).read_bytes(), root / name
+            data = path.read_bytes() if path.exists() else b""
+            fragments = [each for each in written if each.file == name]
+            good = {number for number, each in enumerate(fragments, 1) if original[each.start : each.end] in data}
+            assert not blamed.get(name, set()) & good, (name, report["findings"])
+            bad = set(range(1, len(fragments) + 1)) - good
+            if bad and all(damage.what != "index" for damage in inflicted):
+                assert name in blamed, (name, bad, report)
+                assert bad <= blamed[name] or not good, (name, bad, report["findings"])

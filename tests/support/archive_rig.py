@@ -12,6 +12,7 @@ from common.foundation.ids import DeviceId
 from common.media.access_unit import PRIMARY, AccessUnit, CodecConfig
 from server.recording.archiving.stage import Stage
 from server.recording.mediadb.contract import MediaReader, TrackKey
+from server.recording.mediadb.seals import Signer
 from server.recording.mediadb.settings import WriterSettings
 from server.recording.mediadb.writer import MediaDatabaseWriter
 from server.recording.storages.reading import UnitedReader
@@ -30,10 +31,13 @@ def recorded(root: Path, frames: int = 100, *, key: TrackKey = KEY, **sample: in
     return list(units)
 
 
-def record_units(root: Path, config: CodecConfig, units: Sequence[AccessUnit], key: TrackKey = KEY) -> None:
+def record_units(
+    root: Path, config: CodecConfig, units: Sequence[AccessUnit], key: TrackKey = KEY, signer: Signer | None = None
+) -> None:
     async def record() -> None:
         async with MediaDatabaseWriter(root, SystemClock(), SETTINGS, lambda event: None) as writer:
             assert await asyncio.to_thread(writer.cleaner.wait_repaired, 30)
+            writer.set_signer(signer)
             track = writer.track(key)
             track.configure(config)
             for unit in units:

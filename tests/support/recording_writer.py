@@ -7,12 +7,16 @@ import asyncio
 import sys
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from common.foundation.clock import SystemClock, UtcUs
 from common.foundation.ids import DeviceId
 from common.media.access_unit import PRIMARY, AccessUnit, Codec, CodecConfig
 from server.recording.mediadb.contract import TrackKey
+from server.recording.mediadb.seals import Signer
 from server.recording.mediadb.settings import WriterSettings
 from server.recording.mediadb.writer import MediaDatabaseWriter
+from server.recording.proof.signing import public_bytes
 
 KEYS = [TrackKey(DeviceId(f"00000000-0000-4000-8000-00000000000{n}"), PRIMARY) for n in range(3)]
 CONFIG = CodecConfig(Codec.MJPEG, 90_000, width_px=64, height_px=48)
@@ -28,6 +32,8 @@ def payload(track: int, number: int) -> bytes:
 async def record(root: Path) -> None:
     settings = WriterSettings(segment_s=20, sync_interval_s=0.5, min_free_bytes=0, retain_minutes=10**9)
     async with MediaDatabaseWriter(root, SystemClock(), settings, lambda event: print(event, flush=True)) as writer:
+        key = Ed25519PrivateKey.generate()
+        writer.set_signer(Signer(public_bytes(key), key.sign))
         tracks = [writer.track(key) for key in KEYS]
         for track in tracks:
             track.configure(CONFIG)

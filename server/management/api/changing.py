@@ -7,12 +7,13 @@ from sqlalchemy.orm import Session
 from common.model.devices import Hardware
 from common.model.item import Item
 from common.model.servers import ArchiveStorage, RecordingServer, Storage
-from common.model.users import BasicUser
-from server.management.api.answers import WrongMethod
+from common.model.users import BasicUser, Role
 from server.management.api.envelope import Envelope
 from server.management.api.locks import lock_end
+from server.management.configuration.creating import create_item
 from server.management.configuration.hardware import dialled_changes
 from server.management.configuration.items import NOT_STORED, InvalidProperties, Stored
+from server.management.configuration.references import check_not_needed, check_references
 from server.management.configuration.storages import check_storages, check_unused, create_storage
 from server.management.identity.accounts import name_key, user_from
 from server.management.identity.revocations import revoke_user
@@ -27,7 +28,7 @@ async def created(services: Services, model: type[Item], body: dict[str, Any], p
     if model in SOURCES:
         return await services.database_pool.run(_create_source, services, model, body, parent_id)
     if model is not BasicUser:
-        raise WrongMethod(f"{model.kind.plural} cannot be created here.")
+        return await services.database_pool.run(_create, services, model, body, parent_id)
     given = {name: value for name, value in body.items() if name not in NOT_STORED}
     user = user_from(given)
     password_hash = await services.sign_in.new_hash(given.get("password"), user.name, ())
@@ -60,8 +61,18 @@ def deleted(services: Services, model: type[Item], identifier: str, version: int
         if model is RecordingServer:
             revoke_user(session, identifier)
             services.statuses.forget(identifier)
+        if model is Role:
+            services.accounts.check_removable(session, identifier)
+        check_not_needed(session, services.items, model, identifier)
         source_removed(session, services.items, services.external, model, identifier)
         services.items.delete(session, model, identifier)
+
+
+def _create(services: Services, model: type[Item], body: dict[str, Any], parent_id: str) -> dict[str, Any]:
+    with services.database.write() as session:
+        site_id = services.site_id
+        stored = create_item(session, services.items, model, body, parent_id=parent_id, site_id=site_id)
+        return _shown(services, session, stored)
 
 
 def _create_storage(
@@ -97,6 +108,7 @@ def _change(
         if model is BasicUser and body.get("status") == "LockedOutBySystem":
             changes = _without_shown_lock(services, session, identifier, body)
         stored = services.items.change(session, model, identifier, changes, version)
+        check_references(session, services.items, stored.item)
         check_storages(session, services.items, stored)
         check_source(session, services.items, stored)
         source_changed(session, services.external, stored)

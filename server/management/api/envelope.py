@@ -8,7 +8,6 @@ from typing import Any, Literal, get_args, get_origin
 from sqlalchemy.orm import Session
 
 from common.foundation.clock import UtcUs
-from common.model.devices import Camera, Microphone
 from common.model.item import UNSET_TIME, Item, Property
 from common.model.kinds import BY_PLURAL, children_of
 from common.model.servers import RecordingServer
@@ -55,12 +54,12 @@ class Envelope:
         model = type(stored.item)
         secrets = model.secrets()
         wire = {name: value for name, value in stored.item.to_wire().items() if name not in secrets}
-        shown: dict[str, Any] = {"displayName": stored.item.name, "id": stored.id, **wire, **self._extras(stored)}
+        shown: dict[str, Any] = {"displayName": stored.item.title, "id": stored.id, **wire, **self._extras(stored)}
         shown["lastModified"] = api_time(stored.modified_us)
         shown["etag"] = str(stored.version)
         relations: dict[str, Any] = {"self": {"type": model.kind.plural, "id": stored.id}}
         if stored.parent_id is not None:
-            relations["parent"] = {"type": model.kind.parent, "id": stored.parent_id}
+            relations["parent"] = {"type": self._kind_above(model, stored.parent_id), "id": stored.parent_id}
         shown["relations"] = relations
         wanted = {name.lower() for name in include}
         for child in children_of(model.kind.plural):
@@ -69,6 +68,11 @@ class Envelope:
                 below = self._items.list(self._session, child, stored.id)
                 shown[child.kind.plural] = [self.item(each, include) for each in below if may_see(each.id)]
         return shown
+
+    def _kind_above(self, model: type[Item], parent_id: str) -> str:
+        if len(model.kind.parents) == 1:
+            return model.kind.parents[0]
+        return self._items.kind_of(self._session, parent_id) or model.kind.parents[0]
 
     def _extras(self, stored: Stored[Item]) -> Mapping[str, object]:
         item = stored.item
@@ -79,7 +83,7 @@ class Envelope:
                 "activeWebServerUri": self._active_uri(stored.id, item),
                 "online": self._statuses.is_online(stored.id),
             }
-        if isinstance(item, Camera | Microphone):
+        if "created_date" in type(item).model_fields:
             return {"createdDate": api_time(stored.created_us)}
         if isinstance(item, BasicUser):
             until = self._lock_end(item.name)

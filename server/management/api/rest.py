@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from common.model.item import Item
 from common.model.permissions import Verb
 from common.net.tokens import Principal
-from server.management.api import permissions, rest_tasks
+from server.management.api import group_members, permissions, rest_tasks
 from server.management.api.answers import UnknownResource, WrongMethod, failed, read_object
 from server.management.api.callers import caller, need_administrator
 from server.management.api.changing import changed, created, deleted
@@ -60,6 +60,9 @@ def router(services: Services) -> APIRouter:
         segments = str(request.scope["vedette.path"])[len(ROOT) :].strip("/").split("/")
         if permissions.answers(segments):
             return await permissions.answer(services, principal, segments, request)
+        group = group_members.named(segments)
+        if group is not None:
+            return await group_members.answer(services, principal, group, segments, request)
         if segments[0].lower() == "tasks":
             return await rest_tasks.tasks(services, principal, segments[1:], request)
         if len(segments) == 3 and segments[0].lower() == "roles" and segments[2].lower() == "users":
@@ -97,7 +100,7 @@ def parse(segments: list[str]) -> Target:
     first, below = models[0], models[1] if len(models) > 1 else None
     assert first is not None
     if below is not None:
-        if below.kind.parent != first.kind.plural:
+        if first.kind.plural not in below.kind.parents:
             raise UnknownResource(f"{segments[0]}/{segments[2]}"[:200])
         return Target(below, parent=first, parent_id=segments[1].lower())
     return Target(first, segments[1].lower() if len(segments) > 1 else "")

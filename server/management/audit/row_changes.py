@@ -12,6 +12,7 @@ from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
 from common.api.audit import PropertyChange
+from common.model.kinds import BY_PLURAL
 from server.management.database.identity_tables import RoleMemberRow
 from server.management.database.store import ConfigurationSession, Database
 from server.management.database.tables import AccountRow, ItemRow, MembershipRow
@@ -66,7 +67,14 @@ def _item(
     if not changes:
         return
     name = str((now or then).get("name", ""))
-    trail.change(action, f"{row.kind}/{row.id}", name, changes)
+    trail.change(action, _path(row), name, changes)
+
+
+def _path(row: ItemRow) -> str:
+    """Return an item's path in the API, where what an item has one of goes by that item's id."""
+    model = BY_PLURAL.get(row.kind)
+    single = model is not None and model.kind.single
+    return f"{row.kind}/{row.parent_id if single else row.id}"
 
 
 def _member(trail: AuditTrail, action: str, row: MembershipRow | RoleMemberRow) -> None:

@@ -5,8 +5,10 @@ recorder's feed alone.
 """
 
 import json
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
@@ -73,10 +75,14 @@ class Items:
 
     def get(self, session: Session, model: type[AnyItem], identifier: str) -> Stored[AnyItem]:
         """Return one item; raise NoSuchItem."""
+        if model.kind.single:
+            return self._single(session, model, self._owner(session, model, identifier))
         return _stored(model, self._row(session, model, identifier))
 
     def list(self, session: Session, model: type[AnyItem], parent_id: str | None = None) -> list[Stored[AnyItem]]:
         """Return all items of a kind, or those below a parent, oldest first."""
+        if model.kind.single:
+            return [self._single(session, model, owner) for owner in self._owners(session, model, parent_id)]
         query = select(ItemRow).where(ItemRow.kind == model.kind.plural)
         if parent_id is not None:
             query = query.where(ItemRow.parent_id == parent_id)
@@ -117,17 +123,12 @@ class Items:
         Raises NoSuchItem, VersionConflict, InvalidProperties (nothing is changed then).
         """
         writable = model.writable()
-        known = writable | {each.wire_name for each in model.properties()} | NOT_STORED
-        unknown = sorted(set(changes) - known)
-        if unknown:
-            raise InvalidProperties(dict.fromkeys(unknown, "There is no such property."))
-        return self.update(
-            session,
-            model,
-            identifier,
-            {name: value for name, value in changes.items() if name in writable},
-            expected_version,
-        )
+        declared = {each.wire_name for each in model.properties()}
+        free = set(changes) - declared - NOT_STORED
+        if free and not model.is_open():
+            raise InvalidProperties(dict.fromkeys(sorted(free), "There is no such property."))
+        wanted = {name: value for name, value in changes.items() if name in writable or name in free}
+        return self.update(session, model, identifier, wanted, expected_version)
 
     def update(
         self,
@@ -138,7 +139,8 @@ class Items:
         expected_version: int | None = None,
     ) -> Stored[AnyItem]:
         """Set any declared properties, read-only ones as well: for the server's own use."""
-        row = self.check_version(session, model, identifier, expected_version)
+        row = self._row_to_change(session, model, identifier)
+        self._check(row, model, identifier, expected_version)
         before = _known(model, row)
         old_secrets = self.secrets_of(row)
         item = validated(model, {**before, **old_secrets, **changes})
@@ -150,7 +152,7 @@ class Items:
             row.version += 1
             row.modified_us = self._clock.now_us()
             session.flush()
-            configuration_changed(session, ItemChange("changed", row.kind, row.id, row.version))
+            configuration_changed(session, ItemChange("changed", row.kind, _api_id(model, row), row.version))
         return _stored(model, row)
 
     def check_version(
@@ -158,9 +160,13 @@ class Items:
     ) -> ItemRow:
         """Return an item's row; raise NoSuchItem, or VersionConflict when it is not at the expected version."""
         row = self._row(session, model, identifier)
-        if expected_version is not None and expected_version != row.version:
-            raise VersionConflict(f"{model.kind.plural}/{identifier} is at version {row.version}", item=identifier)
+        self._check(row, model, identifier, expected_version)
         return row
+
+    def kind_of(self, session: Session, identifier: str) -> str | None:
+        """Return which kind of item has an id of its own; None when there is none."""
+        row = session.get(ItemRow, identifier.lower())
+        return None if row is None else row.kind
 
     def delete(self, session: Session, model: type[Item], identifier: str) -> None:
         """Remove an item and all below it; raise NoSuchItem."""
@@ -180,14 +186,67 @@ class Items:
     def secrets(self, session: Session, model: type[Item], identifier: str) -> dict[str, str]:
         return self.secrets_of(self._row(session, model, identifier))
 
+    def _check(self, row: ItemRow, model: type[Item], identifier: str, expected_version: int | None) -> None:
+        if expected_version is not None and expected_version != row.version:
+            raise VersionConflict(f"{model.kind.plural}/{identifier} is at version {row.version}", item=identifier)
+
+    # what each item above has one of
+
+    def _owner(self, session: Session, model: type[Item], identifier: str) -> ItemRow:
+        row = session.get(ItemRow, identifier.lower())
+        if row is None or row.kind not in model.kind.parents:
+            raise NoSuchItem(f"{model.kind.plural}/{identifier}", item=identifier)
+        return row
+
+    def _owners(self, session: Session, model: type[Item], parent_id: str | None) -> Sequence[ItemRow]:
+        if parent_id is not None:
+            return [self._owner(session, model, parent_id)]
+        query = select(ItemRow).where(ItemRow.kind.in_(model.kind.parents))
+        return session.scalars(query.order_by(ItemRow.created_us, ItemRow.id)).all()
+
+    def _single(self, session: Session, model: type[AnyItem], owner: ItemRow) -> Stored[AnyItem]:
+        row = session.get(ItemRow, single_id(model, owner.id))
+        if row is not None:
+            return _stored(model, row)
+        created_us = UtcUs(owner.created_us)
+        return Stored(owner.id, owner.id, 0, created_us, created_us, validated(model, {}))
+
+    def _row_to_change(self, session: Session, model: type[Item], identifier: str) -> ItemRow:
+        """Return an item's row, made with its declared defaults where nobody has changed a single item yet."""
+        if not model.kind.single:
+            return self._row(session, model, identifier)
+        owner = self._owner(session, model, identifier)
+        row = session.get(ItemRow, single_id(model, owner.id))
+        if row is None:
+            row = ItemRow(
+                id=single_id(model, owner.id),
+                kind=model.kind.plural,
+                parent_id=owner.id,
+                version=0,
+                created_us=owner.created_us,
+                modified_us=owner.created_us,
+                properties=json.dumps(_split(validated(model, {}))[0]),
+                secrets=None,
+            )
+            session.add(row)
+        return row
+
     def _sealed(self, secrets: Mapping[str, str]) -> bytes | None:
         return self._seal.seal(json.dumps(secrets).encode()) if secrets else None
 
     def _row(self, session: Session, model: type[Item], identifier: str) -> ItemRow:
-        row = session.get(ItemRow, identifier.lower())
+        row = session.get(ItemRow, single_id(model, identifier) if model.kind.single else identifier.lower())
         if row is None or row.kind != model.kind.plural:
             raise NoSuchItem(f"{model.kind.plural}/{identifier}", item=identifier)
         return row
+
+
+def single_id(model: type[Item], owner_id: str) -> str:
+    """Return the id of the row of what an item has one of: in the API it has the item's own id."""
+    return str(uuid.uuid5(_SINGLES, f"{model.kind.plural}/{owner_id.lower()}"))
+
+
+_SINGLES = uuid.UUID("9f0c2d0e-6f0b-5a53-8f0a-6a1b7a2c3d4e")
 
 
 def validated(model: type[AnyItem], properties: Mapping[str, object]) -> AnyItem:
@@ -207,13 +266,29 @@ def _split(item: Item) -> tuple[dict[str, Any], dict[str, str]]:
     )
 
 
+def _api_id(model: type[Item], row: ItemRow) -> str:
+    return row.parent_id if model.kind.single and row.parent_id is not None else row.id
+
+
+@lru_cache(maxsize=20_000)
+def _item(model: type[AnyItem], properties: str) -> AnyItem:
+    """Make an item of what is stored; many are asked for again and again without having changed."""
+    return model.model_validate(_declared(model, json.loads(properties)))
+
+
+def _declared(model: type[Item], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out stored properties that the declaration has no more."""
+    if model.is_open():
+        return dict(stored)
+    names = {each.wire_name for each in model.properties()}
+    return {name: value for name, value in stored.items() if name in names}
+
+
 def _known(model: type[Item], row: ItemRow) -> dict[str, Any]:
     """Return stored properties that the declaration still has, and defaults for those it has got since."""
-    names = {each.wire_name for each in model.properties()}
-    stored = {name: value for name, value in json.loads(row.properties).items() if name in names}
-    return _split(model.model_validate(stored))[0]
+    return _split(_item(model, row.properties))[0]
 
 
 def _stored(model: type[AnyItem], row: ItemRow) -> Stored[AnyItem]:
-    item = model.model_validate(_known(model, row))
-    return Stored(row.id, row.parent_id, row.version, UtcUs(row.created_us), UtcUs(row.modified_us), item)
+    item = _item(model, row.properties)
+    return Stored(_api_id(model, row), row.parent_id, row.version, UtcUs(row.created_us), UtcUs(row.modified_us), item)

@@ -13,19 +13,18 @@ from sqlalchemy import Connection, Table, func, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from common.foundation.errors import VmsError
-from server.management.database import identity_tables, site_tables
+from server.management.database import site_tables
 from server.management.database.engines import for_reading, for_writing
 from server.management.database.lease import Lease
 from server.management.database.lease_locks import lease_lock
 from server.management.database.outage import reason_of
+from server.management.database.schema import METADATA
 from server.management.database.store import Database
-from server.management.database.tables import Base
 
 _AT_ONCE = 200  # rows a statement: SQL Server takes 2,100 parameters
 _OF_ALEMBIC = "alembic_version"
 _OWN = {site_tables.LeaseRow.__table__, site_tables.FenceRow.__table__}
 """Tables about the database itself: they stay where they are."""
-assert identity_tables  # its tables are part of the metadata
 
 Progress = Callable[[str, int, int], None]
 """Told the table, rows done and rows in all."""
@@ -47,7 +46,7 @@ class TableSum:
 
 def site_tables_in_order() -> list[Table]:
     """Every table of ours that holds something of the site, parents first."""
-    return [table for table in Base.metadata.sorted_tables if table not in _OWN]
+    return [table for table in METADATA.sorted_tables if table not in _OWN]
 
 
 def copy_database(source: Database, target: Database, progress: Progress) -> dict[str, TableSum]:
@@ -91,7 +90,7 @@ def sum_of(table: Table, connection: Connection) -> TableSum:
 
 
 def _refuse_unknown(reading: Connection) -> None:
-    known = {table.name for table in Base.metadata.sorted_tables} | {_OF_ALEMBIC}
+    known = {table.name for table in METADATA.sorted_tables} | {_OF_ALEMBIC}
     unknown = sorted(set(inspect(reading).get_table_names()) - known)
     if unknown:
         raise CopyRefused(f"the source has a table that this version does not know: {unknown[0]}")

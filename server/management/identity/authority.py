@@ -1,8 +1,9 @@
 """Who may do what with configuration items, decided by the same rule as on recorders."""
 
+import json
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from common.foundation.errors import NotPermitted
 from common.model.item import Item
-from common.model.kinds import BY_PLURAL
+from common.model.kinds import ALL, BY_PLURAL
 from common.model.permissions import BY_RESOURCE, LABELS, SECURITY, SERVERS, Active, Namespace, Permissions, Verb
 from common.net.tokens import Principal
 from server.management.database.store import configuration_version
@@ -31,6 +32,8 @@ class _Known:
     version: int
     permissions: Permissions
     above: Mapping[str, str | None]
+    groups: Mapping[str, Sequence[str]]
+    """The groups that a device is in."""
 
 
 class Authority:
@@ -85,7 +88,7 @@ class Authority:
             known = self._known
         if known is None or known.version != version:
             above = {row.id: row.parent_id for row in session.execute(select(ItemRow.id, ItemRow.parent_id))}
-            known = _Known(version, Permissions(self._roles.grants(session)), above)
+            known = _Known(version, Permissions(self._roles.grants(session)), above, _groups(session))
             if "changes" not in session.info:  # of a transaction that may yet be undone
                 with self._lock:
                     self._known = known
@@ -98,13 +101,11 @@ class Authority:
 
 def namespace_of(model: type[Item]) -> Namespace:
     """Return where a kind's permissions are: those of its nearest kind above that has any."""
-    above: type[Item] | None = model
-    while above is not None:
-        found = BY_RESOURCE.get(above.kind.plural)
-        if found is not None:
-            return found
-        above = BY_PLURAL.get(above.kind.parent)
-    return SERVERS
+    found = BY_RESOURCE.get(model.kind.plural)
+    if found is not None:
+        return found
+    above = [plural for plural in model.kind.parents if plural != model.kind.plural]
+    return namespace_of(BY_PLURAL[above[0]]) if above else SERVERS
 
 
 def _within(known: _Known, identifier: str) -> tuple[str, ...]:
@@ -113,4 +114,18 @@ def _within(known: _Known, identifier: str) -> tuple[str, ...]:
     while at is not None and at not in chain:
         chain.append(at)
         at = known.above.get(at)
+    for group in known.groups.get(identifier, ()):
+        above: str | None = group
+        while above is not None and above not in chain:
+            chain.append(above)
+            above = known.above.get(above)
     return tuple(chain)
+
+
+def _groups(session: Session) -> dict[str, list[str]]:
+    kinds = [model.kind.plural for model in ALL if model.kind.members]
+    found: dict[str, list[str]] = {}
+    for row in session.execute(select(ItemRow.id, ItemRow.properties).where(ItemRow.kind.in_(kinds))):
+        for path in json.loads(row.properties).get("members", ()):
+            found.setdefault(path["id"], []).append(row.id)
+    return found

@@ -11,7 +11,7 @@ import psutil
 from sqlalchemy.orm import Session
 
 from common.foundation.errors import NotPermitted
-from common.model.site import Site
+from common.model.sites import Site
 from common.model.users import ADMINISTRATORS_ROLE_ID, OPERATORS_ROLE_ID, BasicUser, Role
 from common.net.tokens import ADMINISTRATORS, OPERATORS
 from server.management.configuration.items import Items, validated

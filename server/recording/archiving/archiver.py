@@ -16,6 +16,7 @@ from server.recording.archiving.protected import Locked
 from server.recording.archiving.stage import Stage
 from server.recording.mediadb.contract import Span
 from server.recording.mediadb.index import SEALED, SegmentRow
+from server.recording.mediadb.seals import Signer
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,9 @@ class Archiver:
         report: Report,
         bytes_per_s: int,
         low_free_bytes: int,
+        signer: Callable[[], Signer | None] = lambda: None,
     ) -> None:
+        """`signer`: signs what is thinned out, where it was signed before."""
         self._source = source
         self._target = target
         self._prepare = prepare
@@ -48,6 +51,7 @@ class Archiver:
         self._report = report
         self._bytes_per_s = bytes_per_s
         self._low_free_bytes = low_free_bytes
+        self._signer = signer
         self._told: set[tuple[str, str, int]] = set()
 
     def urgent(self) -> bool:
@@ -126,7 +130,7 @@ class Archiver:
             yield None
             return
         with source.files.open(segment_name(row.key, row.start)) as file:
-            groomed = Groomed(file, row.start, archive.groom, archive.groom_fps)
+            groomed = Groomed(file, row.start, archive.groom, archive.groom_fps, self._signer())
             yield None if groomed.keeps_all else groomed
 
     def _tell(self, row: SegmentRow, error: SourceUnreadable) -> None:

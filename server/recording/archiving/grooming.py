@@ -6,11 +6,13 @@ from typing import Protocol
 from common.foundation.clock import UtcUs
 from common.media.access_unit import AccessUnit, CodecConfig, MediaKind
 from common.media.mp4.boxes import Mp4Damaged
-from common.media.mp4.reader import Fragment, read_init, read_units, scan_fragments
+from common.media.mp4.reader import Fragment, Scan, read_init, read_units, scan_fragments
 from common.media.mp4.writer import fragment_header, ticks_to_us
+from server.recording.archiving.resealing import Resealing
 from server.recording.archiving.thinning import FrameRate, KeyframesOnly
 from server.recording.mediadb.files import ReadableFile
 from server.recording.mediadb.fragments import FragmentTable
+from server.recording.mediadb.seals import Signer
 
 _MOST_GOP_BYTES = 128 << 20
 _MOST_FRAGMENT_S = 1
@@ -32,9 +34,9 @@ def thinner(mode: str, fps: float, config: CodecConfig) -> Thinner | None:
 class Groomed:
     """A segment's bytes with fewer pictures. Take all `chunks` once, then `table` describes them."""
 
-    def __init__(self, file: ReadableFile, start: UtcUs, mode: str, fps: float) -> None:
-        """`start`: what the file is named after. `keeps_all`: there is nothing to be left out. Raises Mp4Damaged or
-        OSError."""
+    def __init__(self, file: ReadableFile, start: UtcUs, mode: str, fps: float, signer: Signer | None = None) -> None:
+        """`start`: what the file is named after. `keeps_all`: there is nothing to be left out. `signer`: signs what was
+        signed. Raises Mp4Damaged or OSError."""
         self._file = file
         self._init = read_init(file.read)
         self._thinner = thinner(mode, fps, self._init.config)
@@ -42,16 +44,20 @@ class Groomed:
         self.table = FragmentTable(self._init.config.timescale, start)
         self._offset = 0
         self._sequence = 0
+        self._signer = signer
 
     def chunks(self) -> Iterator[bytes]:
         """The new file, a fragment at a time. Raises Mp4Damaged on a fragment that cannot be read."""
         assert self._thinner is not None
-        start = self._file.read(0, self._init.size_bytes)
+        scan = scan_fragments(self._file.read, self._init.size_bytes, self._file.size_bytes(), finished=True)
+        head, named = self._file.read(0, self._init.size_bytes), self.table.file_start or 0
+        self._seals = Resealing(self._file, head, scan, named, self._signer)
+        start = self._seals.head
         self._offset = len(start)
         yield start
         pending: list[AccessUnit] = []
         run_end = 0
-        for gop, begins_run in self._gops():
+        for gop, begins_run in self._gops(scan):
             gop_end = gop[-1][1]
             if begins_run and pending:
                 yield self._fragment(pending, run_end)
@@ -72,10 +78,9 @@ class Groomed:
     def _fragment_ticks(self) -> int:
         return _MOST_FRAGMENT_S * self._init.config.timescale
 
-    def _gops(self) -> Iterator[tuple[list[tuple[AccessUnit, int]], bool]]:
+    def _gops(self, scan: Scan) -> Iterator[tuple[list[tuple[AccessUnit, int]], bool]]:
         """GOPs as units with the decode time behind each, and whether a break lies before the GOP. Pictures that lost
         their keyframe can't be shown and are left out, as playback does."""
-        scan = scan_fragments(self._file.read, self._init.size_bytes, self._file.size_bytes(), finished=True)
         gop: list[tuple[AccessUnit, int]] = []
         size_bytes, expected, broken = 0, None, True
         for fragment in scan.fragments:
@@ -85,13 +90,15 @@ class Groomed:
                 gop, size_bytes, broken = [], 0, False
             broken = broken or not follows
             expected = fragment.dts + fragment.duration_ticks
+            data = self._file.read(fragment.offset, fragment.size_bytes)
+            self._seals.read(fragment, data)
             if not gop and not fragment.keyframe:
                 broken = True
                 continue
             size_bytes += fragment.size_bytes
             if size_bytes > _MOST_GOP_BYTES:
                 raise Mp4Damaged("a GOP is too large to be groomed")
-            units = read_units(self._file.read(fragment.offset, fragment.size_bytes), self._init.config)
+            units = read_units(data, self._init.config)
             behind = [unit.dts for unit in units[1:]] + [expected]
             gop += zip(units, behind, strict=True)
         if gop:
@@ -100,7 +107,7 @@ class Groomed:
     def _fragment(self, units: list[AccessUnit], next_dts: int) -> bytes:
         self._sequence += 1
         header = fragment_header(self._sequence, units, next_dts, 0, self._init.config)
-        data = b"".join((header, *(unit.data for unit in units)))
+        data = self._seals.sealed((header, *(unit.data for unit in units)))
         first = units[0]
         self.table.append(
             Fragment(

@@ -17,6 +17,9 @@ from server.recording.archiving.remote_files import RemoteFiles
 from server.recording.archiving.stage import Stage
 from server.recording.archiving.tables import decode_table_file, table_name
 from server.recording.mediadb.index import SEALED, SegmentRow
+from server.recording.proof.contents import Place
+from server.recording.proof.findings import Trust
+from server.recording.proof.segments import verify_segment
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +53,16 @@ class _Pass:
 
 
 def structure_faults(files: StageFiles, name: str, row: SegmentRow) -> str:
-    """Check that a segment is as large as it was, and that all of it is fragments whose samples can be cut out."""
+    """Check that a segment is as large as it was, and what its seals say; where it has none, that all of it is
+    fragments whose samples can be cut out."""
     with files.open(name) as file:
         size = file.size_bytes()
         if size != row.size_bytes:
             return f"it has {size} bytes instead of {row.size_bytes}"
+        report = verify_segment(file, Place(name, row.key.device, row.key.track, row.start), Trust())
+        if report.is_sealed:
+            more = f", and {len(report.findings) - 1} more faults" if len(report.findings) > 1 else ""
+            return report.findings[0].why + more if report.findings else ""
         try:
             init = read_init(file.read)
             scan = scan_fragments(file.read, init.size_bytes, size, finished=True)

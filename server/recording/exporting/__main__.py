@@ -27,7 +27,7 @@ from server.recording.exporting.package import Origin
 from server.recording.exporting.product import product_name
 from server.recording.exporting.sources import opened_reasons, opened_recordings
 from server.recording.exporting.work import Work
-from server.recording.proof.signing import signing_key
+from server.recording.proof.signing import public_keys, signing_key
 
 _TELL_EVERY_S = 0.25
 _NICE = 10
@@ -112,6 +112,7 @@ def export(order: WorkOrder) -> None:
             order.user_id,
             UtcUs(order.created_us),
             signing_key(Path(order.data)),
+            tuple(public_keys(Path(order.data))),
         )
         make(work, origin, reasons, done=frozenset(film.name for film in order.finished))
     notes, gaps = tuple(work.notes), tuple(work.gaps)

@@ -21,7 +21,7 @@ from server.recording.exporting.package import Origin
 from server.recording.exporting.product import product_name
 from server.recording.exporting.sources import opened_reasons, opened_recordings
 from server.recording.exporting.work import Work
-from server.recording.proof.signing import KEY_FILE, signing_key
+from server.recording.proof.signing import KEY_FILE, public_keys, signing_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def export_folder(order: ExportOrder, told: Callable[[int, int], None]) -> dict[
             raise NoRoom("it does not fit", needed=needed, free=free, path=str(order.output))
         key = _key(order.data) if request.format == "package" else Ed25519PrivateKey.generate()  # not used
         now = SystemClock().now_us()
-        origin = Origin("", socket.gethostname(), product_name(), user, user, now, key)
+        origin = Origin("", socket.gethostname(), product_name(), user, user, now, key, tuple(public_keys(order.data)))
         work = Work(reader, request, order.output, _Bytes(found.media_bytes, told))
         make(work, origin, reasons)
     gaps = [

@@ -33,7 +33,8 @@ _BLOCK_BYTES = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who gives a package away: the recorder, its key, and who asked for it when."""
+    """Who gives a package away: the recorder, its key, and who asked for it when. `seal_keys`: public keys that it ever
+    sealed recordings with."""
 
     recorder: str
     recorder_name: str
@@ -42,6 +43,7 @@ class Origin:
     user_id: str
     created: UtcUs
     key: Ed25519PrivateKey
+    seal_keys: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,7 @@ def _manifest(work: Work, films: list[Film], origin: Origin, packed: list[Packed
             "id": origin.recorder,
             "name": origin.recorder_name,
             "public_key": public_bytes(origin.key).hex(),
+            "seal_keys": [key.hex() for key in origin.seal_keys],
         },
         "asked_for": [
             {

@@ -11,7 +11,9 @@ MANIFEST = "manifest.json"
 
 def is_package(path: Path) -> bool:
     """Whether this is an exported package, or the folder of one, and not a folder of recordings."""
-    return (path / MANIFEST).is_file() or (not path.is_dir() and path.suffix.lower() != ".mp4")
+    if path.is_dir():
+        return (path / MANIFEST).is_file()
+    return path.suffix.lower() == ".zip" or (path.is_file() and path.suffix.lower() != ".mp4")
 
 
 def verify_package(path: Path, key: str | None) -> dict[str, object]:

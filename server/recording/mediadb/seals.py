@@ -121,13 +121,25 @@ def chain_start(head: bytes) -> ChainStart | None:
         raise Mp4Damaged(f"the start of the chain cannot be read: {error}") from error
 
 
+def without_chain_start(head: bytes) -> bytes:
+    """The beginning of a file without what it says of its chain."""
+    place = _uuid_box(head, CHAIN_START_UUID)
+    return head if place is None else head[: place[0]] + head[place[1] :]
+
+
 def _uuid_body(data: bytes, uuid: bytes) -> bytes | None:
     """The body of the first `uuid` box of this kind among the boxes of `data`."""
+    place = _uuid_box(data, uuid)
+    return None if place is None else data[place[0] + _UUID_BOX.size : place[1]]
+
+
+def _uuid_box(data: bytes, uuid: bytes) -> tuple[int, int] | None:
+    """Where the first `uuid` box of this kind is among the boxes of `data`."""
     at = 0
     while (found := header_at(data, at, len(data))) is not None:
         kind, header, size = found
-        if kind == b"uuid" and data[at + header : at + header + 16] == uuid:
-            return data[at + header + 16 : at + size]
+        if kind == b"uuid" and header == 8 and data[at + header : at + header + 16] == uuid:
+            return at, at + size
         at += size
     return None
 

@@ -191,6 +191,7 @@ class _WriterThread:
             if isinstance(job, _Sealed):
                 self._seal(job.key)
                 if job.done is not None:
+                    self._chains.pop(job.key, None)  # another process may go on with the track
                     job.done()
             else:
                 self._store(*job)

@@ -2,6 +2,8 @@
 
 import hashlib
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -70,6 +72,29 @@ def check_fragment(file: ReadableFile, fragment: Fragment, start_us: int, end_us
     elif seal.signed and not _signature_holds(seal, box):
         fault = "its signature does not hold"
     return Checked(fragment, start_us, end_us, seal, True, fault)
+
+
+class BytesFile:
+    """Bytes in memory, read as a file."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to close."""
+
+    def read(self, offset: int, size: int) -> bytes:
+        return self._data[offset : offset + size]
+
+    def size_bytes(self) -> int:
+        return len(self._data)
 
 
 def _signature_holds(seal: Seal, box: bytes) -> bool:

@@ -62,7 +62,7 @@ class TrackLinks:
         path = Path(report.path).absolute()
         key = TrackKey(DeviceId(report.device), TrackName(report.track))
         gone = str(segment_path(path.parents[3], key, UtcUs(link.start_us))) if len(path.parents) > 3 else ""
-        why = f"this segment of {link.fragments} fragments is gone; {report.path} follows it, and older ones are there"
+        why = f"this segment of {link.fragments} fragments is in no place that was named; {report.path} follows it"
         span, numbers = (link.start_us, report.start_us), (1, link.fragments)
         self.findings.append(Finding(Kind.MISSING, report.device, report.track, *span, gone, why, *numbers))
 

@@ -23,9 +23,10 @@ from server.recording.mediadb.fragments import unpack_table
 from server.recording.mediadb.index import SEALED, SegmentIndex, SegmentRow
 from server.recording.mediadb.layout import MARKER, segment_path
 from server.recording.mediadb.locks import LockBook, Protected
+from server.recording.proof.contents import Place
 from server.recording.proof.findings import Finding, Kind, SegmentReport, Trust
 from server.recording.proof.links import TrackLinks
-from server.recording.proof.segments import Place, verify_segment
+from server.recording.proof.segments import verify_segment
 from server.recording.proof.signing import fingerprint
 
 Progress = Callable[[int, int], None]
@@ -150,16 +151,16 @@ class _Work:
             return None
         return rows[0] if rows and rows[0].start == place.start_us and rows[0].state == SEALED else None
 
-    def _with_index(self, place: Place, size_bytes: int) -> Place:
-        """What the index knows of a segment, where the file is shorter than it should be."""
+    def _with_index(self, place: Place) -> Place:
+        """What the index knows of a segment; nothing where it cannot be asked."""
         row = self._row(place)
-        if row is None or size_bytes >= row.size_bytes:
-            return place if row is None else replace(place, end_us=row.end)
-        index = self._index(Path(place.path).absolute().parents[3])
-        blob = None if index is None else index.table_blob(row.id)
+        index = None if row is None else self._index(Path(place.path).absolute().parents[3])
+        if row is None or index is None:
+            return place
         try:
+            blob = index.table_blob(row.id)
             fragments = 0 if blob is None else len(unpack_table(blob).starts)
-        except Mp4Damaged:
+        except (StorageError, Mp4Damaged):
             fragments = 0
         return replace(place, fragments=fragments, end_us=row.end)
 
@@ -172,8 +173,8 @@ class _Work:
         with ThreadPoolExecutor(_THREADS, "verify") as threads:
             for first in range(0, len(places), _BATCH):
                 batch = [
-                    replace(self._with_index(place, size), in_use=_in_use(place.path))
-                    for place, size in zip(places[first : first + _BATCH], sizes[first:], strict=False)
+                    replace(self._with_index(place), in_use=_in_use(place.path))
+                    for place in places[first : first + _BATCH]
                 ]
                 for report, size in zip(threads.map(self._look_at, batch), sizes[first:], strict=False):
                     done += size
@@ -207,17 +208,24 @@ class _Work:
             index = self._index(root.absolute())
             if index is None:
                 continue
-            for row in index.rows("state=? ORDER BY device, track, start_us", (SEALED,)):
-                if (row.key.device, row.key.track, row.start) in here or not self._is_wanted(row):
-                    continue
-                path = segment_path(root, row.key, row.start)
-                if path.exists() or not index.rows("id=? AND state=?", (row.id, SEALED)):
-                    continue  # it was just made, or just deleted
-                known = [one for one in self._findings if one.path == str(path.absolute()) or one.path == str(path)]
-                if not known:
+            try:
+                lost = [row for row in index.rows("state=?", (SEALED,)) if self._is_lost(root, row, here)]
+                lost = [row for row in lost if index.rows("id=? AND state=?", (row.id, SEALED))]  # not just deleted
+            except StorageError as error:
+                self._notes.append(f"the index was not asked: {error}")
+                continue
+            told = {finding.path for finding in self._findings}
+            for row in lost:
+                path = str(segment_path(root, row.key, row.start))
+                if path not in told and str(Path(path).absolute()) not in told:
                     why = "its file is gone, and the index still knows it"
-                    lost = Finding(Kind.MISSING, row.key.device, row.key.track, row.start, row.end, str(path), why)
-                    self._findings.append(lost)
+                    self._findings.append(
+                        Finding(Kind.MISSING, row.key.device, row.key.track, row.start, row.end, path, why)
+                    )
+
+    def _is_lost(self, root: Path, row: SegmentRow, here: set[tuple[str, str, int]]) -> bool:
+        known = (row.key.device, row.key.track, row.start) in here
+        return not known and self._is_wanted(row) and not segment_path(root, row.key, row.start).exists()
 
     def _is_wanted(self, row: SegmentRow) -> bool:
         return self._wanted.device in ("", row.key.device) and self._wanted.meets(row.start, row.end)

@@ -2,12 +2,11 @@
 
 from alembic import context
 
-from server.management.database import identity_tables, site_tables  # noqa: F401  # parts of the metadata
-from server.management.database.tables import Base
+from server.management.database.schema import METADATA
 
 if context.is_offline_mode():
-    context.configure(**context.config.attributes["offline"], target_metadata=Base.metadata)
+    context.configure(**context.config.attributes["offline"], target_metadata=METADATA)
 else:
-    context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)
+    context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA)
 with context.begin_transaction():
     context.run_migrations()

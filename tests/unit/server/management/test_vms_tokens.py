@@ -5,6 +5,7 @@ import pytest
 from common.foundation.errors import NotSignedIn
 from common.model.users import ADMINISTRATORS_ROLE_ID, OPERATORS_ROLE_ID, BasicUser, Role
 from server.management.configuration.items import Items
+from server.management.database.address import sqlite_file
 from server.management.database.sealing import Seal
 from server.management.database.store import Database
 from server.management.identity.accounts import Accounts
@@ -19,7 +20,8 @@ from tests.support.management_rig import HandClock
 class Rig:
     def __init__(self, folder):
         self.clock = HandClock()
-        self.database = Database(folder / "configuration.sqlite3")
+        self.database = Database(sqlite_file(folder / "configuration.sqlite3"))
+        self.database.migrate()
         self.items = Items(Seal(folder / "key"), self.clock)
         self.accounts = Accounts(self.items, PasswordPolicy(), self.now_s)
         self.tokens = VmsTokens(Subjects(self.items, self.accounts, ExternalUsers(self.items)), self.now_s)

@@ -145,6 +145,8 @@ def test_recordings_and_their_verification(root: Path, tmp_path: Path) -> None:
     code, report = media("verify", root, "--key", "0000-" * 7 + "0000")
     assert {finding["kind"] for finding in report["findings"]} == {"wrong_key", "changed"}
     assert media("verify", root, tmp_path / "nothing")[0] == 2
+    assert media("verify", tmp_path / "nothing")[0] == 2
+    assert media("verify", root, "--data", tmp_path / "nowhere")[0] == 2
     shown = CliRunner().invoke(app, ["media", "verify", str(root)])
     assert shown.exit_code == 1
     assert "CHANGED" in shown.output
@@ -156,3 +158,17 @@ def test_as_a_command(root: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
     assert done.returncode == 0
     assert "files" in done.stdout
+
+
+def test_keys_are_shown_and_made_new(root: Path, tmp_path: Path) -> None:
+    assert media("keys", "--data", tmp_path / "nowhere")[0] == 2
+    data = tmp_path / "data"
+    signing_key(data)
+    code, report = media("keys", "--data", data)
+    assert (code, [key["present"] for key in report["keys"]]) == (0, [True])
+    first = report["keys"][0]["fingerprint"]
+    report = media("keys", "--data", data, "--new")[1]
+    assert {key["fingerprint"]: key["present"] for key in report["keys"]}[first] is False
+    assert len(report["keys"]) == 2
+    shown = CliRunner().invoke(app, ["media", "keys", "--data", str(data)])
+    assert first in shown.output

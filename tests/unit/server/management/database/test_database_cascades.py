@@ -4,11 +4,9 @@ import pytest
 from sqlalchemy import MetaData, create_engine, event, func, select
 from sqlalchemy.orm import Session
 
-from server.management.database import site_tables
 from server.management.database.cascades import remove_below
-from server.management.database.tables import AccountRow, Base, ItemRow, MembershipRow
-
-assert site_tables
+from server.management.database.schema import METADATA
+from server.management.database.tables import AccountRow, ItemRow, MembershipRow
 
 
 def item(identifier, parent=None):
@@ -22,7 +20,7 @@ def session():
     engine = create_engine("sqlite://")
     event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys=ON"))
     plain = MetaData()
-    for table in Base.metadata.sorted_tables:
+    for table in METADATA.sorted_tables:
         copy = table.to_metadata(plain)
         for constraint in copy.foreign_key_constraints:
             constraint.ondelete = None

@@ -159,7 +159,7 @@ def test_a_file_in_the_place_of_another_is_named(storage: Path) -> None:
 
 def test_a_changed_beginning_is_named_and_the_pictures_are_not_blamed(storage: Path) -> None:
     segment = recorded(storage, CAMERAS[0])[1]
-    for at in range(segment.head_bytes):
+    for at in range(0, segment.head_bytes, 7):
         flipped = bytearray(segment.data)
         flipped[at] ^= 4
         with changed(segment, bytes(flipped)):

@@ -211,6 +211,19 @@ def test_recordings_are_verified_while_they_are_made(tmp_path: Path) -> None:
     assert report["sealed_fragments"] == 16
 
 
+@pytest.mark.parametrize("size", [0, 6, 300])
+def test_a_file_whose_writer_died_at_once_is_no_damage(tmp_path: Path, size: int) -> None:
+    record(tmp_path, keys=KEY)
+    last = recorded(tmp_path, CAMERAS[0])[-1]
+    begun = last.path.with_name(f"{int(last.path.stem) + 1}.mp4")
+    begun.write_bytes(last.data[:size])
+    report = verified(tmp_path)
+    assert report["ok"], report["findings"]
+    assert [note for note in report["notes"] if "stopped at once" in note]
+    begun.write_bytes(b"something else")
+    assert kinds(verified(tmp_path)) == ["unreadable"]
+
+
 def test_signing_begins_and_ends_with_the_next_keyframe(tmp_path: Path) -> None:
     key = signer_of(Ed25519PrivateKey.generate())
 

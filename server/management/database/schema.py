@@ -1,0 +1,10 @@
+"""All tables of the configuration database together."""
+
+from sqlalchemy import MetaData
+
+from server.management.database import identity_tables, site_tables, tables
+
+_DECLARING = (tables, identity_tables, site_tables)  # importing a module declares its tables
+
+METADATA: MetaData = tables.Base.metadata
+"""Every table, wherever it is declared."""
