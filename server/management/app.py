@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
 
 from common.api.audit import AuditBatch
-from common.foundation.clock import Clock
+from common.foundation.clock import US_PER_S, Clock
 from common.foundation.errors import SettingsError, VmsError
 from common.foundation.pools import BoundedPool
 from common.model.servers import RecordingServer
@@ -60,7 +60,7 @@ from server.management.identity.sign_in import SignIn
 from server.management.identity.signing import SigningKeys
 from server.management.identity.subjects import Subjects
 from server.management.identity.vms_tokens import VmsTokens
-from server.management.listening import HttpsServer, bound_socket, shown_host
+from server.management.listening import HttpsServer, bound_socket, known_host, shown_host
 from server.management.registration.certificates import CHECK_EVERY_S, SiteCertificates, own_addresses
 from server.management.registration.enrolment import Enrolment
 from server.management.registration.site_keys import check_keys, note_keys
@@ -108,8 +108,10 @@ async def management_server(
         certificates = await asyncio.to_thread(
             SiteCertificates, folder, settings.site_name or socket.gethostname(), settings.hosts
         )
-        https = f"https://{shown_host(settings, certificates.hosts)}:{listening.getsockname()[1]}"
-        lease = Lease(database, lease_lock(database), https, clock.monotonic_s)
+        port = listening.getsockname()[1]
+        https = f"https://{shown_host(settings, certificates.hosts)}:{port}"
+        known = f"https://{known_host(settings, certificates.hosts)}:{port}"
+        lease = Lease(database, lease_lock(database), known, clock.monotonic_s)
     except BaseException:
         listening.close()
         database.close()
@@ -221,6 +223,8 @@ class _Serving:
             _services, self._settings, self._data, self._database, self._certificates, loop, seal, audit
         )
         self._services = services
+        if self._settings.audit_keep_days:
+            self._start("audit retention", _forget_audit(services, trail, self._settings.audit_keep_days))
         self._start("audit delivery", deliver_audit(outbox, trail, partial(_keep_audit, services), loop.clock))
         if self._admin_password_file is not None:
             await loop.password_pool.run(_first_user, services, self._admin_password_file)
@@ -421,6 +425,18 @@ async def _revoked(services: Services) -> frozenset[str]:
         return await services.database_pool.run(read)
     except DatabaseAway:
         return frozenset()  # asked again soon
+
+
+async def _forget_audit(services: Services, trail: AuditTrail, keep_days: int) -> None:
+    """Remove entries that are too old, once an hour."""
+    while True:
+        before_us = services.clock.now_us() - keep_days * 86_400 * US_PER_S
+        try:
+            while removed := await services.database_pool.run(services.audit.forget, before_us):
+                trail.say("system", "old audit entries removed", count=removed)
+        except VmsError as failed:
+            log.error("old audit entries not removed", extra={"cause": str(failed)})
+        await services.clock.sleep(3600.0)
 
 
 async def _keep_audit(services: Services, batch: AuditBatch) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from common.api.audit import PATH
 from common.clients.management import ManagementClient
-from tests.support.management_rig import PASSWORD, managing
+from tests.support.management_rig import PASSWORD, HandClock, managing
 
 pytestmark = pytest.mark.integration
 
@@ -233,6 +233,25 @@ def test_a_chain_made_anew_without_the_key_is_noticed(log, tmp_path):
     log.execute("UPDATE state SET value = ? WHERE name = 'audit_head'", (f"3:{newest}:{'0' * 64}",))
     assert problems(log, tmp_path) == ["The note of the newest entry was changed."]
     assert last > 3
+
+
+def test_what_is_too_old_goes_and_the_rest_is_still_whole(tmp_path):
+    (tmp_path / "none.toml").write_text("")
+    clock = HandClock()
+    with managing(tmp_path, clock) as server:
+        server.add_operator("anna")
+    clock.move(40 * 86_400)
+    with managing(tmp_path, clock, audit_keep_days=30) as server:
+        until_noted(server, action="old audit entries removed")
+        assert not [each for each in entries(server, limit=1000) if each["item_name"] == "anna"]
+        server.add_operator("berta")
+    report = verified(tmp_path)
+    assert report["problems"] == []
+    with closing(sqlite3.connect(tmp_path / "management" / "configuration.sqlite3", isolation_level=None)) as log:
+        (first,) = log.execute("SELECT min(sequence) FROM audit_entries").fetchone()
+        assert first > 1
+        log.execute("DELETE FROM audit_entries WHERE sequence = ?", (first,))
+    assert verified(tmp_path)["problems"] == [f"Entry {first} is missing."]
 
 
 def test_export_writes_all_of_a_user_and_no_formulas(kept, tmp_path):

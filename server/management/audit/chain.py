@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from common.api.audit import AuditEntry
@@ -24,6 +24,7 @@ from server.management.database.store import get_state, set_state
 PURPOSE = "audit chain"
 FIRST = "0" * 64
 _HEAD = "audit_head"
+_START = "audit_start"
 _AT_ONCE = 500
 
 
@@ -62,20 +63,32 @@ class AuditChain:
             head = Head(sequence, row.hash)
         if len(fresh) > len(known):
             session.flush()
-            set_state(session, _HEAD, f"{head.sequence}:{head.hash}:{self._head_hash(head)}")
+            set_state(session, _HEAD, self._note("head", head))
         return len(fresh) - len(known)
 
     def head(self, session: Session) -> Head:
-        """Return the newest entry's place and hash, as noted; what is not ours counts as none."""
-        text = get_state(session, _HEAD)
-        if text is None:
-            return Head()
-        sequence, _, rest = text.partition(":")
-        return Head(int(sequence), rest.partition(":")[0])
+        """Return the newest entry's place and hash, as noted."""
+        return _read(get_state(session, _HEAD))
+
+    def forget(self, session: Session, before_us: int, most: int = 10_000) -> int:
+        """Remove the oldest entries, those before a moment, and note where the log begins now; return how many."""
+        begins = session.scalar(select(func.min(AuditRow.sequence)).where(AuditRow.at_us >= before_us))
+        start, head = _read(get_state(session, _START)), self.head(session)
+        last = min((head.sequence if begins is None else begins) - 1, start.sequence + most)
+        row = session.get(AuditRow, last)
+        if last <= start.sequence or row is None:
+            return 0
+        session.execute(delete(AuditRow).where(AuditRow.sequence <= last))
+        set_state(session, _START, self._note("start", Head(last, row.hash)))
+        return last - start.sequence
 
     def problems(self, session: Session) -> Iterator[str]:
         """Check the whole log; tell each thing that is wrong in a sentence."""
-        expected, previous = 1, FIRST
+        noted = get_state(session, _START)
+        start = _read(noted)
+        if noted is not None and noted != self._note("start", start):
+            yield "The note of the oldest entry was changed."
+        expected, previous = start.sequence + 1, start.hash
         wrong: list[AuditRow] = []
         for row in self._rows(session):
             if row.sequence != expected:
@@ -124,7 +137,7 @@ class AuditChain:
                 yield "The note of the newest entry is missing."
             return
         head = self.head(session)
-        if text != f"{head.sequence}:{head.hash}:{self._head_hash(head)}":
+        if text != self._note("head", head):
             yield "The note of the newest entry was changed."
         elif head.sequence > last:
             yield _missing(last + 1, head.sequence)
@@ -134,8 +147,14 @@ class AuditChain:
     def _hash(self, sequence: int, previous: str, body: str) -> str:
         return hmac.new(self._key, f"{sequence}\n{previous}\n{body}".encode(), hashlib.sha256).hexdigest()
 
-    def _head_hash(self, head: Head) -> str:
-        return hmac.new(self._key, f"head\n{head.sequence}\n{head.hash}".encode(), hashlib.sha256).hexdigest()
+    def _note(self, what: str, head: Head) -> str:
+        proof = hmac.new(self._key, f"{what}\n{head.sequence}\n{head.hash}".encode(), hashlib.sha256).hexdigest()
+        return f"{head.sequence}:{head.hash}:{proof}"
+
+
+def _read(note: str | None) -> Head:
+    sequence, _, rest = (note or "").partition(":")
+    return Head(int(sequence), rest.partition(":")[0]) if sequence.isdigit() else Head()
 
 
 def columns_of(entry: AuditEntry, source: str) -> dict[str, str | int]:

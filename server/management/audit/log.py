@@ -79,6 +79,11 @@ class AuditLog:
             log.info("audit checkpoint", extra={"sequence": head.sequence, "hash": head.hash})
         return AuditReceipt(kept=kept, known=len(batch.entries) - kept)
 
+    def forget(self, before_us: int) -> int:
+        """Remove entries that are older, as far as one go reaches; return how many. Raises DatabaseAway."""
+        with self._database.write() as session:
+            return self._chain.forget(session, before_us)
+
     def _finish(self, session: Session) -> None:
         entries = session.info.pop(_IN_TRANSACTION, [])
         if entries:
