@@ -64,7 +64,10 @@ def read_database_url(text: str, password: str = "") -> DatabaseAddress:
         if not path.is_absolute():
             raise WrongDatabaseUrl("a SQLite file is given with its whole path: sqlite:////folder/file.sqlite3")
         return sqlite_file(path)
-    parts = urlsplit(f"//{rest}")
+    try:
+        parts = urlsplit(f"//{rest}")
+    except ValueError:
+        raise WrongDatabaseUrl("its host cannot be read; write it like postgresql://user@host:5432/database") from None
     login, _, places = parts.netloc.rpartition("@")
     user, _, given = login.partition(":")
     options = dict(parse_qsl(parts.query))
