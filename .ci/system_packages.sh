@@ -8,10 +8,10 @@ window=(libegl1 libgl1 libgl1-mesa-dri libfontconfig1 libfreetype6 libglib2.0-0 
     libxkbcommon-x11-0 libx11-xcb1 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0
     libxcb-render-util0 libxcb-shape0 libxcb-sync1 libxcb-xfixes0 libxcb-xkb1 libpulse0 fonts-dejavu-core)
 screen=(xvfb)
-# Peers to test against: cameras, players, a window manager and hands for the real applications.
+# Peers to test against: cameras, players, a window manager and hands for the real applications, directories.
 peers=(ffmpeg python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good
     gstreamer1.0-plugins-bad gstreamer1.0-rtsp openbox xdotool x11-utils x11-xserver-utils
-    pulseaudio pulseaudio-utils postgresql)
+    pulseaudio pulseaudio-utils postgresql slapd samba samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind)
 
 case "${1:-}" in
     demo)

@@ -1,7 +1,7 @@
 """The clients' way to the management server: sign in, read the configuration, change it.
 
 Blocking and thread-safe: a GUI calls it off its own thread, several workers may share one client. Every failure is a
-VmsError: ServerUnreachable, CertificateNotTrusted, SignInRefused (AccountLocked, PasswordMustChange), NotSignedIn,
+VmsError: ServerUnreachable, CertificateNotTrusted, SignInRefused (kinds in `sign_in`), DirectoryAway, NotSignedIn,
 NotPermitted, ValidationFailed (with `problems`, by property), NotFound, ChangedMeanwhile, ServerFailed, ProtocolError.
 """
 
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from common.clients import management_values as values
+from common.clients.browser_sign_in import BrowserCode
 from common.clients.management_http import HttpsConnection
 from common.clients.management_values import (
     Camera,
@@ -21,6 +22,7 @@ from common.clients.management_values import (
     ServerFailed,
     ValidationFailed,
 )
+from common.clients.sign_in import SignInProofs
 from common.foundation.clock import UtcUs
 from common.foundation.errors import NotSignedIn, ProtocolError, VmsError
 from common.foundation.ids import HardwareId, RecorderId
@@ -77,11 +79,32 @@ class ManagementClient:
         """Create the first administrator with the one-time set-up code that the server printed."""
         self._https.request("POST", "/api/internal/v1/setup", body={"code": code, "user": user, "password": password})
 
-    def sign_in(self, user: str, password: str) -> None:
-        """Start a session; raise SignInRefused when the server does not know the two."""
+    def sign_in(self, user: str, password: str, proofs: SignInProofs | None = None) -> tuple[str, ...]:
+        """Start a session; return the recovery codes of an authenticator app that was set up by it, mostly none.
+
+        Raises SignInRefused: its kinds say what else the account asks for, which comes in `proofs`. Raises
+        ValidationFailed for a new password that is not good enough (`new_password`), DirectoryAway.
+        """
         form = {"grant_type": "password", "username": user, "password": password, "client_id": "VmsClient"}
         with self._lock:
+            answer = self._https.request("POST", _TOKEN_PATH, form=form | (proofs or SignInProofs()).form())
+            self._take(answer)
+        codes = answer.get("recovery_codes", [])
+        return tuple(str(code) for code in codes) if isinstance(codes, list) else ()
+
+    def sign_in_with_code(self, code: BrowserCode) -> str:
+        """Start a session with what the browser came back with; return the user's name. Raises SignInRefused."""
+        form = {
+            "grant_type": "authorization_code",
+            "code": code.code,
+            "code_verifier": code.verifier,
+            "redirect_uri": code.redirect_uri,
+            "client_id": "VmsClient",
+        }
+        with self._lock:
             self._take(self._https.request("POST", _TOKEN_PATH, form=form))
+        account = self._https.request("GET", "/api/internal/v1/account", token=self.access_token())
+        return str(_object(account.get("data")).get("name", ""))
 
     def sign_out(self) -> None:
         """End the session on the server; the tokens are forgotten whether or not it answers."""

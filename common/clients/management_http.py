@@ -16,6 +16,7 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 
 from common.api.serving import STANDBY_HEADER
 from common.clients.management_values import ChangedMeanwhile, NotFound, ServerFailed, ValidationFailed
+from common.clients.sign_in import refusal
 from common.foundation.clock import US_PER_S, UtcUs
 from common.foundation.errors import NotPermitted, NotSignedIn, ProtocolError, ServerUnreachable, VmsError
 from common.net.serving_places import ServingPlaces
@@ -186,8 +187,7 @@ class HttpsConnection:
 
     def _failure(self, status: int, answer: dict[str, Any], path: str) -> VmsError:
         if isinstance(answer.get("error"), str):  # OAuth (RFC 6749, 5.2)
-            reason = str(answer.get("error_code") or answer.get("error_description") or answer["error"])
-            return SignInRefused.of(reason, str(answer.get("error_description", "")))
+            return refusal(answer)
         error = answer.get("error")
         details = error.get("details") if isinstance(error, dict) else None
         rows = [row for row in details if isinstance(row, dict)] if isinstance(details, list) else []
@@ -222,29 +222,6 @@ class HttpsConnection:
         if "certificate" in str(error).lower():
             return CertificateNotTrusted(str(error), server=self.server)
         return ServerUnreachable(f"it does not speak TLS as expected: {_reason(error)}", server=self.server)
-
-
-class SignInRefused(NotSignedIn):
-    """User name or password are wrong, or the account may not sign in now."""
-
-    message_key = "error.sign_in_refused"
-
-    @classmethod
-    def of(cls, code: str, description: str) -> "SignInRefused":
-        kinds: dict[str, type[SignInRefused]] = {"LockedOut": AccountLocked, "ChangePassword": PasswordMustChange}
-        return kinds.get(code, cls)(f"{code}: {description}" if description else code)
-
-
-class AccountLocked(SignInRefused):
-    """Too many failed attempts, or an administrator locked the account."""
-
-    message_key = "error.account_locked"
-
-
-class PasswordMustChange(SignInRefused):
-    """The password has to be changed before anything else."""
-
-    message_key = "error.password_must_change"
 
 
 def _not_sent(error: BaseException) -> bool:

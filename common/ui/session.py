@@ -17,6 +17,7 @@ class Session:
     ca_pem: str
     server_url: str  # as "https://host:8443"
     user: str
+    recovery_codes: tuple[str, ...] = ()  # of an authenticator app that was set up while signing in
 
 
 def add_sign_in_arguments(parser: argparse.ArgumentParser) -> None:

@@ -32,6 +32,7 @@ class CredentialsPage(QWidget):
     """Server, user, password; on a first start also the set-up code and the password again."""
 
     submitted = Signal()
+    browser_asked = Signal()
     cancelled = Signal()
 
     def __init__(self, known: tuple[RememberedServer, ...], server: str, user: str) -> None:
@@ -67,6 +68,11 @@ class CredentialsPage(QWidget):
         set_role(self.setup_button, "link")
         self.setup_button.setAutoDefault(False)
         self.setup_button.clicked.connect(lambda: self.show_setup(not self._setting_up))
+        self.browser_button = QPushButton(words("ui.sign_in_browser"))
+        set_role(self.browser_button, "link")
+        self.browser_button.setToolTip(words("ui.sign_in_browser_hint"))
+        self.browser_button.setAutoDefault(False)
+        self.browser_button.clicked.connect(self.browser_asked)
         self.cancel_button = QPushButton(words("ui.cancel"))
         self.cancel_button.setAutoDefault(False)
         self.cancel_button.clicked.connect(self.cancelled)
@@ -80,6 +86,7 @@ class CredentialsPage(QWidget):
         row.addWidget(self.cancel_button)
         row.addWidget(self.sign_in_button)
         column.addStretch(1)
+        column.addWidget(self.browser_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addLayout(row)
 
         self._fill()
@@ -118,6 +125,7 @@ class CredentialsPage(QWidget):
         self._setting_up = on
         for part in (self._code_label, self.code_edit, self._repeat_label, self.repeat_edit):
             part.setVisible(on)
+        self.browser_button.setVisible(not on)
         if not on:
             self.code_error.clear()
             self.repeat_error.clear()
@@ -171,6 +179,7 @@ class CredentialsPage(QWidget):
             part.setDisabled(busy)
         self.sign_in_button.setDisabled(busy)
         self.setup_button.setDisabled(busy)
+        self.browser_button.setDisabled(busy)
 
     def focus_first_empty(self) -> None:
         """Put the cursor where typing goes on."""

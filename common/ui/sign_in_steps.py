@@ -1,9 +1,12 @@
 """What signing in does away from the GUI thread: trust on first use, then the password."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from common.clients.browser_sign_in import BrowserSignIn
 from common.clients.management import ManagementClient
+from common.clients.sign_in import SignInProofs
 from common.foundation.errors import SettingsError, VmsError
 from common.net.tls import CaOffer, CertificateNotTrusted, fetch_ca
 from common.ui.remembered import Remembered, RememberedServer
@@ -16,6 +19,10 @@ class AuthorityChanged(VmsError):
     message_key = "error.authority_changed"
 
 
+def no_page(_url: str) -> None:
+    """Open nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """What was typed; with a set-up code, the first administrator is made of it."""
@@ -24,6 +31,8 @@ class Credentials:
     user: str
     password: str
     setup_code: str = ""
+    proofs: SignInProofs = field(default_factory=SignInProofs)
+    browser: BrowserSignIn | None = None  # instead of user and password
 
     def __repr__(self) -> str:  # a password must not reach a log
         return f"Credentials({self.server_url}, {self.user})"
@@ -37,8 +46,12 @@ class TrustAsked:
     offer: CaOffer
 
 
-def sign_in(typed: Credentials, remembered: Remembered, trusted_pem: str = "") -> Session | TrustAsked:
+def sign_in(
+    typed: Credentials, remembered: Remembered, trusted_pem: str = "", open_page: Callable[[str], None] = no_page
+) -> Session | TrustAsked:
     """Sign in; blocking. `trusted_pem` is an authority that the operator has just agreed to.
+
+    `open_page` shows the browser's sign-in page, for who signs in there.
 
     A server that is met for the first time gives `TrustAsked` before any password is sent. Raises AuthorityChanged when
     a known server shows another authority, and whatever `ManagementClient` raises.
@@ -47,10 +60,15 @@ def sign_in(typed: Credentials, remembered: Remembered, trusted_pem: str = "") -
     if not ca_pem:
         return TrustAsked(typed.server_url, _offer(typed.server_url))
     client = ManagementClient(typed.server_url, ca_pem)
+    user = typed.user
+    codes: tuple[str, ...] = ()
     try:
         if typed.setup_code:
             client.set_up(typed.setup_code, typed.user, typed.password)
-        client.sign_in(typed.user, typed.password)
+        if typed.browser is not None:
+            user = _in_browser(client, typed.browser, open_page)
+        else:
+            codes = client.sign_in(typed.user, typed.password, typed.proofs)
     except CertificateNotTrusted as error:
         client.close()
         if _belongs_to_another(typed.server_url, ca_pem):
@@ -61,11 +79,17 @@ def sign_in(typed: Credentials, remembered: Remembered, trusted_pem: str = "") -
         raise
     name = urlsplit(typed.server_url).hostname or typed.server_url
     try:
-        remembered.remember(RememberedServer(typed.server_url, name, typed.user, ca_pem))
+        remembered.remember(RememberedServer(typed.server_url, name, user, ca_pem))
     except SettingsError as error:
         client.close()
         raise error
-    return Session(client, ca_pem, typed.server_url, typed.user)
+    return Session(client, ca_pem, typed.server_url, user, codes)
+
+
+def _in_browser(client: ManagementClient, attempt: BrowserSignIn, open_page: Callable[[str], None]) -> str:
+    with attempt:
+        open_page(attempt.url)
+        return client.sign_in_with_code(attempt.wait())
 
 
 def _address(server_url: str) -> str:

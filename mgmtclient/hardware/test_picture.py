@@ -6,14 +6,10 @@ import binascii
 from dataclasses import dataclass
 
 from common.clients.management import ManagementClient
-from common.clients.media import open_media_connection
-from common.foundation.errors import ServerUnreachable, VmsError
+from common.clients.media_asking import QUESTION, RecorderRefused, ask_recorder
+from common.foundation.errors import ProtocolError, ServerUnreachable, VmsError
 from common.net.tls import pinned_context
-from common.protocols.media_channel.messages import Error, Probe, Probed, ServerMessage
-from common.protocols.media_channel.records import MediaRecord
-
-_ANSWER_S = 20.0  # the recorder answers within 15 s
-_REQUEST = 1
+from common.protocols.media_channel.messages import Probe, Probed
 
 
 class TestPictureRefused(VmsError):
@@ -47,25 +43,6 @@ class TestPicture:
     jpeg: bytes
 
 
-class _OneAnswer:
-    """Waits for the answer to the one request of the connection."""
-
-    def __init__(self) -> None:
-        self.answer: asyncio.Future[Probed | Error] = asyncio.get_running_loop().create_future()
-
-    def message(self, message: ServerMessage) -> None:
-        if isinstance(message, (Probed, Error)) and message.id == _REQUEST and not self.answer.done():
-            self.answer.set_result(message)
-
-    def records(self, records: list[MediaRecord]) -> None:
-        """No media was asked for."""
-
-    def closed(self, error: VmsError | None) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(error or ServerUnreachable("the connection ended", server="The recording server"))
-            self.answer.exception()  # looked at: nobody may be waiting any more
-
-
 def take_test_picture(client: ManagementClient, ca_pem: str, media_uri: str, camera: CameraAddress) -> TestPicture:
     """Ask the recording server at `media_uri`; blocking, at most about 30 s.
 
@@ -90,16 +67,13 @@ def take_test_picture(client: ManagementClient, ca_pem: str, media_uri: str, cam
 
 
 async def _probe(token: str, ca_pem: str, media_uri: str, camera: CameraAddress) -> Probed:
-    listener = _OneAnswer()
-    async with open_media_connection(media_uri, pinned_context(ca_pem), token, listener) as connection:
-        connection.send(Probe(_REQUEST, camera.url, camera.user, camera.password, camera.transport))
-        try:
-            async with asyncio.timeout(_ANSWER_S):
-                answer = await listener.answer
-        except TimeoutError:
-            raise TestPictureRefused(f"the recording server gave no answer within {_ANSWER_S:.0f} s") from None
-    if isinstance(answer, Error):
-        raise TestPictureRefused(answer.message)
+    question = Probe(QUESTION, camera.url, camera.user, camera.password, camera.transport)
+    try:
+        answer = await ask_recorder(media_uri, pinned_context(ca_pem), token, question)
+    except RecorderRefused as refused:
+        raise TestPictureRefused(str(refused)) from refused
+    if not isinstance(answer, Probed):
+        raise ProtocolError(f"a picture was asked for, not '{answer.op}'", peer=media_uri)
     return answer
 
 

@@ -45,6 +45,7 @@ from server.management.identity.accounts import Accounts
 from server.management.identity.authority import Authority
 from server.management.identity.authorization_codes import AuthorizationCodes
 from server.management.identity.directories import Directories
+from server.management.identity.directory_watch import DirectoryWatch
 from server.management.identity.external_users import ExternalUsers
 from server.management.identity.first_factor import FirstFactor
 from server.management.identity.first_start import FirstAdministrator, prepare_site
@@ -53,16 +54,19 @@ from server.management.identity.password_policy import PasswordPolicy
 from server.management.identity.passwords import Passwords
 from server.management.identity.pending import PendingSignIns
 from server.management.identity.permissions import RolePermissions
+from server.management.identity.providers import Providers
 from server.management.identity.revocations import revoked_tokens
 from server.management.identity.second_factor import SecondFactors
 from server.management.identity.sessions import Sessions
 from server.management.identity.sign_in import SignIn
 from server.management.identity.signing import SigningKeys
 from server.management.identity.subjects import Subjects
+from server.management.identity.tickets import tickets_from
 from server.management.identity.vms_tokens import VmsTokens
 from server.management.listening import HttpsServer, bound_socket, known_host, shown_host
 from server.management.registration.certificates import CHECK_EVERY_S, SiteCertificates, own_addresses
 from server.management.registration.enrolment import Enrolment
+from server.management.registration.recorder_questions import RecorderQuestions
 from server.management.registration.site_keys import check_keys, note_keys
 from server.management.registration.statuses import RecorderStatuses
 from server.management.services import Services
@@ -239,6 +243,7 @@ class _Serving:
         online = services.statuses.online
         self._start("revoked tokens", switchboard.watch_tokens(partial(_revoked, services)))
         self._start("states", switchboard.watch_states(RecordingServer.kind.plural, online))
+        self._start("directories", services.directory_watch.run())
         if self._settings.announce:
             self._start("announce", _announce(services, self._settings, urlsplit(https).port or 443))
         return application(services, switchboard)
@@ -335,11 +340,13 @@ def _services(  # noqa: PLR0917 - as many parts as there are
             now_s=now_s,
         )
         enrolment.keep_token_file(session)
+    statuses, ca_pem = RecorderStatuses(clock.monotonic_s), certificates.authority.certificate_pem.decode()
     return Services(
         clock=clock,
         database=database,
         database_pool=loop.database_pool,
         password_pool=loop.password_pool,
+        directory_pool=loop.directory_pool,
         items=items,
         accounts=accounts,
         passwords=passwords,
@@ -358,6 +365,7 @@ def _services(  # noqa: PLR0917 - as many parts as there are
         external=external,
         second_factors=factors,
         directories=directories,
+        directory_watch=DirectoryWatch(database, loop.database_pool, directories, external, clock),
         first_factor=first_factor,
         sign_in=SignIn(
             database=database,
@@ -374,11 +382,14 @@ def _services(  # noqa: PLR0917 - as many parts as there are
         codes=AuthorizationCodes(now_s),
         vms_tokens=VmsTokens(subjects, now_s),
         pending=PendingSignIns(clock.monotonic_s),
+        tickets=tickets_from(settings.kerberos_keytab),
+        providers=Providers(items, external, database, loop.database_pool, now_s=now_s, monotonic_s=clock.monotonic_s),
         first_administrator=FirstAdministrator(accounts, passwords, lockout, site_id),
         role_permissions=role_permissions,
         authority=authority,
         enrolment=enrolment,
-        statuses=RecorderStatuses(clock.monotonic_s),
+        statuses=statuses,
+        questions=RecorderQuestions(items, statuses, ca_pem),
         feed=RecorderFeed(items, keys, role_permissions, authority),
         changes=loop.changes,
         tasks=LongTasks(loop.group, task_failure),
@@ -387,7 +398,7 @@ def _services(  # noqa: PLR0917 - as many parts as there are
         site_name=name,
         issuer=issuer,
         audit=audit,
-        ca_pem=certificates.authority.certificate_pem.decode(),
+        ca_pem=ca_pem,
         own_addresses=own_addresses(),
     )
 

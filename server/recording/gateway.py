@@ -30,6 +30,8 @@ from server.recording.mediadb.contract import MediaReader
 from server.recording.playback.reading import recordings_pool
 from server.recording.relay.upstream import EngineLink, LiveRelay
 from server.recording.remembered import Remembered
+from server.recording.storages.lock_keeping import LockKeeper, keeping_locks
+from server.recording.storages.places import storage_root, storages_or_default
 from server.recording.storages.reading import StoragesReader
 
 log = logging.getLogger(__name__)
@@ -103,7 +105,8 @@ class Conductor:
     links: dict[int, EngineLink]
     remembered: Remembered
     reader: MediaReader
-    archives: RecorderArchives | None = None
+    locks: LockKeeper
+    plan: GatewayPlan
     tokens: CurrentTokens = field(default_factory=CurrentTokens)
     access: Access = field(default_factory=Access)
     devices: DeviceDirectory = field(default_factory=DeviceDirectory)
@@ -128,8 +131,10 @@ class Conductor:
         self.remembered.configured(configuration.hardware)
         self.devices.replace(configuration.hardware, self.remembered.devices)
         self._assign(configuration)
-        if self.archives is not None:
-            self.archives.follow(configuration)
+        storages = storages_or_default(configuration.storages, configuration.retain_minutes)
+        self.locks.follow([storage_root(each, self.plan.recordings) for each in storages])
+        if self.plan.archives is not None:
+            self.plan.archives.follow(configuration)
         elif isinstance(self.reader, StoragesReader):
             self.reader.follow(configuration.storages)
         if self.server is not None:
@@ -189,12 +194,14 @@ async def running_gateway(
         async with (
             running_engines(plan.engines, command, clock) as host,
             recordings_pool(reader, plan.playback_threads, proof) as recordings,
+            keeping_locks(plan.data, clock) as locks,
             asyncio.TaskGroup() as tasks,
         ):
             links = {engine.number: EngineLink(engine.socket, clock) for engine in host.engines}
-            conductor = Conductor(host, LiveRelay(clock), links, remembered, reader, plan.archives)
+            conductor = Conductor(host, LiveRelay(clock), links, remembered, reader, locks, plan)
             running = [tasks.create_task(link.run(), name=f"engine {number} link") for number, link in links.items()]
             running.append(tasks.create_task(conductor.keep_remembering(), name="remembering"))
+            running.append(tasks.create_task(locks.run(), name="evidence locks"))
             running.append(tasks.create_task(source.run(conductor.apply), name="configuration"))
             if plan.archives is not None:
                 running.append(tasks.create_task(plan.archives.run(), name="archiving"))
@@ -221,6 +228,7 @@ async def running_gateway(
                 ProcessProber(),
                 conductor,
                 exports,
+                locks,
                 clock,
             )
             try:

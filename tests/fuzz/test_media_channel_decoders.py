@@ -17,6 +17,7 @@ OPS = [
     "probe", "record", "hello", "subscribed", "state", "gap", "edge", "dropped", "probed", "done", "error",
     "gaps", "timeline",
     "export_create", "export_list", "export_control", "exports", "export_estimated",
+    "lock_create", "lock_change", "lock_remove", "lock_list", "locks",
 ]  # fmt: skip
 NAMES = [
     "sub", "device", "track", "from", "to", "group", "speed", "paused", "generation", "count", "at", "id", "limit",
@@ -24,6 +25,7 @@ NAMES = [
     "reason", "gops", "units", "spans", "video", "audio", "jpeg", "code", "message",
     "devices", "buckets", "gaps", "complete", "reasons", "tracks",
     "request", "estimate", "job", "action", "jobs", "mediaBytes", "neededBytes", "freeBytes",
+    "lock", "after", "locks",
 ]  # fmt: skip
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(["live", 1, -1]),

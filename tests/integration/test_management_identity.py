@@ -3,7 +3,7 @@
 import pytest
 
 from common.clients.management import ManagementClient
-from common.clients.management_http import AccountLocked, SignInRefused
+from common.clients.sign_in import AccountLocked, SignInRefused
 from common.foundation.errors import NotPermitted, NotSignedIn
 from common.net.certificates import create_authority
 from common.net.tls import CertificateNotTrusted, fetch_ca

@@ -37,6 +37,7 @@ from server.recording.mediadb.contract import Gop, Span, TrackKey
 from server.recording.playback.reading import recordings_pool
 from server.recording.relay.engine_side import serve_relay
 from server.recording.relay.upstream import EngineLink, LiveRelay
+from server.recording.storages.lock_keeping import keeping_locks
 
 RECORDER = RecorderId("00000000-0000-4000-8000-0000000000ff")
 CAMERA = DeviceId("00000000-0000-4000-8000-000000000001")
@@ -234,6 +235,7 @@ async def recorder_rig(
         asyncio.TaskGroup() as tasks,
         serve_relay(path, bus),
         recordings_pool(reader, proof=proof) as recordings,
+        keeping_locks(data, clock) as locks,
     ):
         linked = tasks.create_task(link.run())
         services = RecorderServices(
@@ -247,6 +249,7 @@ async def recorder_rig(
             NoProber(),
             manual,
             exports or idle_exports(socket_dir, clock),
+            locks,
             clock,
         )
         async with media_server(services, bound_socket("127.0.0.1", 0), tls, limits or Limits()) as server:

@@ -25,6 +25,7 @@ from server.recording.api.media_server import Limits, media_server
 from server.recording.api.services import RecorderServices
 from server.recording.playback.reading import recordings_pool
 from server.recording.relay.upstream import EngineLink, LiveRelay
+from server.recording.storages.lock_keeping import keeping_locks
 from tests.support.recorder_rig import (
     RECORDER,
     ListReader,
@@ -54,23 +55,25 @@ async def serve_relay(options: argparse.Namespace, tls: ssl.SSLContext | None) -
     async with recordings_pool(ListReader()) as recordings, asyncio.TaskGroup() as tasks:
         tasks.create_task(link.run())
         with tempfile.TemporaryDirectory() as folder:
-            services = RecorderServices(
-                RECORDER,
-                "Bench",
-                TestTokens(),
-                access,
-                devices,
-                relay,
-                recordings,
-                NoProber(),
-                Manual(),
-                idle_exports(Path(folder), clock),
-                clock,
-            )
-            most = Limits(10_000, 10_000)
-            async with media_server(services, bound_socket("127.0.0.1", 0), tls, most) as server:
-                print("READY", server.port, flush=True)
-                await asyncio.Event().wait()
+            async with keeping_locks(Path(folder), clock) as locks:
+                services = RecorderServices(
+                    RECORDER,
+                    "Bench",
+                    TestTokens(),
+                    access,
+                    devices,
+                    relay,
+                    recordings,
+                    NoProber(),
+                    Manual(),
+                    idle_exports(Path(folder), clock),
+                    locks,
+                    clock,
+                )
+                most = Limits(10_000, 10_000)
+                async with media_server(services, bound_socket("127.0.0.1", 0), tls, most) as server:
+                    print("READY", server.port, flush=True)
+                    await asyncio.Event().wait()
 
 
 class BareConnection(asyncio.Protocol):

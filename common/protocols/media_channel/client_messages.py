@@ -10,6 +10,7 @@ from common.media.access_unit import PRIMARY, TrackName
 from common.protocols.media_channel import fields
 from common.protocols.media_channel.export_messages import ExportControl, ExportCreate, ExportList
 from common.protocols.media_channel.fields import wire
+from common.protocols.media_channel.lock_messages import LockChange, LockCreate, LockList, LockRemove
 
 MOST_SEQUENCES = 10_000
 MOST_GAPS = 4000
@@ -196,4 +197,8 @@ ClientMessage = (
     | ExportCreate
     | ExportList
     | ExportControl
+    | LockCreate
+    | LockChange
+    | LockRemove
+    | LockList
 )

@@ -13,16 +13,8 @@ from common.protocols.media_channel.fields import wire
 MOST_JOBS = 1_000
 
 
-def _object(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError("an object")
-    return value
-
-
-def _objects(value: object) -> tuple[dict[str, Any], ...]:
-    if not isinstance(value, (list, tuple)) or len(value) > MOST_JOBS:
-        raise ValueError(f"an array of at most {MOST_JOBS} objects")
-    return tuple(_object(one) for one in value)
+def _jobs(value: object) -> tuple[dict[str, Any], ...]:
+    return fields.json_objects(value, MOST_JOBS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +23,7 @@ class ExportCreate:
 
     op: ClassVar = "export_create"
     id: int = wire(fields.u32)
-    request: dict[str, Any] = wire(_object)
+    request: dict[str, Any] = wire(fields.json_object)
     estimate: bool = wire(fields.boolean, default=False)
 
     def __repr__(self) -> str:  # a package's password must not reach a log
@@ -62,7 +54,7 @@ class Exports:
 
     op: ClassVar = "exports"
     id: int = wire(fields.u32)
-    jobs: tuple[dict[str, Any], ...] = wire(_objects)
+    jobs: tuple[dict[str, Any], ...] = wire(_jobs)
 
 
 @dataclass(frozen=True, slots=True)

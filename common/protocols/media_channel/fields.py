@@ -137,6 +137,20 @@ def one_of(*allowed: str) -> Reader:
     return read
 
 
+def json_object(value: object) -> dict[str, Any]:
+    """An object whose contents somebody else checks."""
+    if not isinstance(value, dict):
+        raise ValueError("an object")
+    return value
+
+
+def json_objects(value: object, most: int) -> tuple[dict[str, Any], ...]:
+    """An array of such objects."""
+    if not isinstance(value, (list, tuple)) or len(value) > most:
+        raise ValueError(f"an array of at most {most} objects")
+    return tuple(json_object(one) for one in value)
+
+
 def read_field(source: Mapping[str, object], field: str, reader: Reader, where: str) -> Any:
     """Read `field`, which must be there; raise ProtocolError that names it as `where`.`field`."""
     if field not in source:

@@ -35,6 +35,13 @@ from common.protocols.media_channel.export_messages import (
     ExportList,
     Exports,
 )
+from common.protocols.media_channel.lock_messages import (
+    LockChange,
+    LockCreate,
+    LockList,
+    LockRemove,
+    Locks,
+)
 from common.protocols.media_channel.server_messages import (
     Done,
     Dropped,
@@ -71,6 +78,11 @@ __all__ = [
     "Gaps",
     "GapsQuery",
     "Hello",
+    "LockChange",
+    "LockCreate",
+    "LockList",
+    "LockRemove",
+    "Locks",
     "Message",
     "Pause",
     "Position",

@@ -16,6 +16,7 @@ from common.protocols.media_channel.client_messages import (
 )
 from common.protocols.media_channel.export_messages import ExportEstimated, Exports
 from common.protocols.media_channel.fields import wire
+from common.protocols.media_channel.lock_messages import Locks
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,4 +266,5 @@ ServerMessage = (
     | Error
     | Exports
     | ExportEstimated
+    | Locks
 )

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from common.api import service_channel
-from server.management.api import account, audit, authorize, idp, internal, rest, well_known
+from server.management.api import account, audit, authorize, external_sign_in, idp, internal, rest, well_known
 from server.management.api.answers import HANDLERS
 from server.management.api.plain_paths import PlainPaths
 from server.management.api.security_headers import SecurityHeaders
@@ -31,6 +31,7 @@ def application(services: Services, switchboard: Switchboard) -> FastAPI:
     for prefix in idp.PREFIXES:
         app.include_router(idp.router(services), prefix=prefix)
         app.include_router(authorize.router(services), prefix=prefix)
+    app.include_router(external_sign_in.router(services))
     app.include_router(well_known.router(services))
     app.include_router(internal.router(services))
     app.include_router(account.router(services))

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
+from urllib.parse import quote
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -46,15 +47,20 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/connect/authorize")
     async def first(request: Request) -> Response:
-        wanted = _wanted(services, request, request.query_params)
+        wanted = wanted_of(services, request, request.query_params)
         if isinstance(wanted, Response):
             return wanted
+        chosen = next(
+            (each[4:] for each in request.query_params.get("acr_values", "").split() if each[:4] == "idp:"), ""
+        )
+        if chosen:
+            return RedirectResponse(f"/idp/external/{quote(chosen, safe='')}?{query_of(wanted)}", HTTPStatus.SEE_OTHER)
         return await show_first(services, request, wanted)
 
     @routes.post("/connect/authorize")
     async def step(request: Request) -> Response:
         form = await read_page_form(request)
-        wanted = _wanted(services, request, request.query_params)
+        wanted = wanted_of(services, request, request.query_params)
         if isinstance(wanted, Response):
             return wanted
         browser = request.cookies.get(COOKIE, "")
@@ -89,7 +95,18 @@ async def show_first(
 ) -> Response:
     """Show the page that asks for name and password."""
     browser = _browser(request)
-    page = credentials_page(services.site_name, _action(wanted), token_hash(browser), name=name, error=error)
+    providers = await services.database_pool.run(_providers, services)
+    page = credentials_page(
+        services.site_name,
+        _action(wanted),
+        token_hash(browser),
+        name=name,
+        error=error,
+        links=[
+            (f"/idp/external/{identifier}?{query_of(wanted)}", text("signin.with", provider=shown))
+            for identifier, shown in providers
+        ],
+    )
     return _with_cookie(page_answer(page, wanted.redirect_uri), browser)
 
 
@@ -122,6 +139,11 @@ async def finish(services: Services, request: Request, wanted: CodeRequest, prov
     )
     answer.delete_cookie(COOKIE, secure=True, httponly=True, samesite="lax")
     return answer
+
+
+def _providers(services: Services) -> list[tuple[str, str]]:
+    with services.database.read() as session:
+        return [(each.id, each.item.name) for each in services.providers.all(session)]
 
 
 def _issue(services: Services, proven: Proven, wanted: CodeRequest) -> str:
@@ -158,7 +180,8 @@ def _setup(error: VmsError) -> Mapping[str, str]:
     return {}
 
 
-def _wanted(services: Services, request: Request, query: Mapping[str, str]) -> CodeRequest | Response:
+def wanted_of(services: Services, request: Request, query: Mapping[str, str]) -> CodeRequest | Response:
+    """Return what a program asked for, or the answer to a request that is none."""
     try:
         return read_code_request(query, f"https://{request.url.netloc}", services.redirect_uris)
     except NoWayBack as refused:

@@ -20,10 +20,15 @@ audit = logging.getLogger("server.management.audit")
 
 async def caller(services: Services, request: Request) -> Principal:
     """Return who sends a request; raise NotSignedIn."""
+    return await principal_of(services, bearer(request))
+
+
+def bearer(request: Request) -> str:
+    """Return the access token of a request; raise NotSignedIn."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise NotSignedIn("there is no bearer token")
-    return await principal_of(services, token.strip())
+    return token.strip()
 
 
 async def principal_of(services: Services, token: str) -> Principal:

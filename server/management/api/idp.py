@@ -1,5 +1,6 @@
 """Identity: `/idp/connect/token` and what OpenID Connect clients look up beside it."""
 
+import base64
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -8,6 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from server.management.api import negotiate
 from server.management.api.forms import read_form, typed_from
 from server.management.api.version import SERVER_VERSION
 from server.management.identity.authorization_codes import bad_code
@@ -27,7 +29,7 @@ def router(services: Services) -> APIRouter:
     run = services.database_pool.run
 
     @routes.post("/connect/token")
-    async def token(request: Request) -> Response:
+    async def grant(request: Request) -> Response:
         form = await read_form(request)
         match form.get("grant_type", ""):
             case "password":
@@ -35,6 +37,16 @@ def router(services: Services) -> APIRouter:
                 proven = await services.sign_in.check(typed_from(form, request))
                 started = await run(_start, services, proven, form["client_id"])
                 return token_answer(started.granted, recovery_codes=proven.recovery_codes)
+            case "windows_credentials":
+                _need_client(form)
+                token = negotiate.token_in(request)
+                if token is None:
+                    return negotiate.challenge()
+                proven, ticket = await negotiate.check_ticket(services, request, form, token)
+                started = await run(_start, services, proven, form["client_id"])
+                answer = token_answer(started.granted, recovery_codes=proven.recovery_codes)
+                answer.headers["WWW-Authenticate"] = f"Negotiate {base64.b64encode(ticket.answer).decode()}"
+                return answer
             case "authorization_code":
                 redeemed = await run(_redeem, services, form)
                 if redeemed is None:
@@ -42,6 +54,7 @@ def router(services: Services) -> APIRouter:
                 started, id_token = redeemed
                 return token_answer(started.granted, id_token=id_token)
             case "refresh_token":
+                await services.directory_watch.before_renewal(form.get("refresh_token", ""))
                 granted = await run(_grant_refresh, services, form.get("refresh_token", ""))
                 if granted is None:
                     raise expired_session()
@@ -73,7 +86,7 @@ def router(services: Services) -> APIRouter:
                 "revocation_endpoint": f"{base}/connect/revocation",
                 "jwks_uri": f"{base}/.well-known/openid-configuration/jwks",
                 "external_providers_uri": f"{base}/external-providers",
-                "grant_types_supported": list(_GRANTS),
+                "grant_types_supported": [*_GRANTS, *(["windows_credentials"] if services.tickets else [])],
                 "response_types_supported": ["code"],
                 "response_modes_supported": ["query"],
                 "scopes_supported": ["openid", "profile", "managementserver", "offline_access"],
@@ -92,9 +105,15 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/external-providers")
     async def external_providers() -> Response:
-        return JSONResponse([])
+        return JSONResponse(await run(_login_providers, services))
 
     return routes
+
+
+def _login_providers(services: Services) -> list[dict[str, str]]:
+    with services.database.read() as session:
+        found = services.providers.all(session)
+    return [{"LoginProviderId": each.id, "DisplayName": each.item.name} for each in found]
 
 
 def _need_client(form: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from common.model.item import Item
 from common.model.permissions import Verb
 from common.net.tokens import Principal
-from server.management.api import group_members, permissions, rest_tasks
+from server.management.api import evidence_locks, group_members, permissions, rest_tasks
 from server.management.api.answers import UnknownResource, WrongMethod, failed, read_object
 from server.management.api.callers import caller, need_administrator
 from server.management.api.changing import changed, created, deleted
@@ -63,6 +63,8 @@ def router(services: Services) -> APIRouter:
         group = group_members.named(segments)
         if group is not None:
             return await group_members.answer(services, principal, group, segments, request)
+        if segments[0].lower() == evidence_locks.RESOURCE:
+            return await evidence_locks.answer(services, segments, request)
         if segments[0].lower() == "tasks":
             return await rest_tasks.tasks(services, principal, segments[1:], request)
         if len(segments) == 3 and segments[0].lower() == "roles" and segments[2].lower() == "users":

@@ -1,6 +1,6 @@
 """Which page of the sign-in comes next, by what the sign-in still asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from common.foundation.catalog import text
 from common.foundation.errors import VmsError
@@ -36,7 +36,15 @@ def kept(typed: Typed, error: VmsError) -> Typed:
     )
 
 
-def credentials_page(site: str, action: str, form_token: str, *, name: str = "", error: str = "") -> Page:
+def credentials_page(
+    site: str,
+    action: str,
+    form_token: str,
+    *,
+    name: str = "",
+    error: str = "",
+    links: Sequence[tuple[str, str]] = (),
+) -> Page:
     """The first page: name and password."""
     return Page(
         site,
@@ -49,6 +57,7 @@ def credentials_page(site: str, action: str, form_token: str, *, name: str = "",
         error=error,
         hidden=(("form_token", form_token),),
         action=action,
+        links=links,
     )
 
 

@@ -1,6 +1,6 @@
 """The directories that are configured: which one a name belongs to, and asking it off the event loop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -58,9 +58,9 @@ class Directories:
         """Return a user that has proven itself otherwise; raise GrantRefused or DirectoryUnavailable."""
         return await self._pool.run(self._ask(directory).vouched, name)
 
-    async def recheck(self, directory: KnownDirectory, subject: str) -> DirectoryUser | None:
-        """Return what is true of a user now, None when it may not sign in any more; raise DirectoryUnavailable."""
-        return await self._pool.run(self._ask(directory).recheck, subject)
+    async def recheck(self, directory: KnownDirectory, subjects: Sequence[str]) -> dict[str, DirectoryUser | None]:
+        """Return what is true of users now, None for one that may not sign in any more; raise DirectoryUnavailable."""
+        return await self._pool.run(self._ask(directory).recheck, subjects)
 
     async def members(self, directory: KnownDirectory, text: str) -> list[DirectoryMember]:
         """Find users and groups; raise DirectoryUnavailable."""

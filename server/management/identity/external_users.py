@@ -52,6 +52,10 @@ class ExternalUsers:
         session.flush()
         return row
 
+    def groups_of(self, row: ExternalUserRow) -> frozenset[str]:
+        """Return what a user was last known to be: its own id and those of its groups, or its claims."""
+        return frozenset(json.loads(row.groups))
+
     def gone(self, session: Session, row: ExternalUserRow) -> None:
         """Sign out a user that its directory no longer lets in."""
         if row.enabled:
@@ -71,7 +75,7 @@ class ExternalUsers:
 
     def role_ids(self, session: Session, row: ExternalUserRow) -> frozenset[str]:
         """Return the roles that a user has by itself, by its groups, or by its claims."""
-        held = frozenset(json.loads(row.groups))
+        held = self.groups_of(row)
         members = session.scalars(select(RoleMemberRow).where(RoleMemberRow.source_id == row.source_id))
         found = {member.role_id for member in members if member.external_id in held}
         return frozenset(found) | self._role_ids_by_claims(session, row.source_id, held)
@@ -93,7 +97,7 @@ class ExternalUsers:
             return False
         session.delete(row)
         for user in self.of_source(session, row.source_id):
-            if external_id in json.loads(user.groups):
+            if external_id in self.groups_of(user):
                 revoke_user(session, user.id)
         return True
 

@@ -18,6 +18,7 @@ from server.management.identity.refusals import (
     DirectoryUnavailable,
     GrantRefused,
     locked_out,
+    no_role,
     wrong_credentials,
 )
 
@@ -95,11 +96,7 @@ class FirstFactor:
         """Note a user that a directory vouches for; raise GrantRefused when it has no role here."""
         keep = bool(password) and directory.item.allow_cached_sign_in
         cached_hash = await self._password_pool.run(self._passwords.hash, password) if keep else ""
-        user_id = await self._database_pool.run(self._note, directory, found, cached_hash)
-        if user_id is None:
-            audit.warning("sign-in refused", extra={"user": found.name, "reason": "no role"})
-            raise GrantRefused("invalid_grant", "user_has_no_role", "NotAuthorized")
-        return Recognised(user_id, found.name)
+        return Recognised(await self._database_pool.run(self._note, directory, found, cached_hash), found.name)
 
     async def failed_code(self, name: str, address: str) -> GrantRefused:
         """Count a wrong second factor; return the refusal."""
@@ -144,7 +141,7 @@ class FirstFactor:
         with self._database.write() as session:
             self._accounts.rehashed(session, account.user_id, account.password_hash, fresh)
 
-    def _note(self, directory: KnownDirectory, found: DirectoryUser, cached_hash: str) -> str | None:
+    def _note(self, directory: KnownDirectory, found: DirectoryUser, cached_hash: str) -> str:
         with self._database.write() as session:
             row = self._external.seen(
                 session,
@@ -156,8 +153,8 @@ class FirstFactor:
             )
             row.cached_hash = cached_hash
             if not self._external.role_ids(session, row):
-                session.rollback()  # whoever has no business here leaves nothing behind
-                return None
+                audit.warning("sign-in refused", extra={"user": found.name, "reason": "no role"})
+                raise no_role()  # and leave nothing behind
             return row.id
 
     async def _cached(

@@ -5,6 +5,8 @@ password goes to the servers that were configured and to no other.
 """
 
 import contextlib
+import math
+import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -121,9 +123,11 @@ class LdapServers:
                 get_info=ldap3.NONE,
             )
             connection = ldap3.Connection(
-                server, auto_referrals=False, receive_timeout=self._item.timeout_seconds, read_only=True
+                server, auto_referrals=False, receive_timeout=math.ceil(self._item.timeout_seconds), read_only=True
             )
             try:
+                # WORKAROUND(ldap3 2.9.1): it never closes the socket of a connection that was refused.
+                socket.create_connection((at.host, at.port), self._item.timeout_seconds).close()
                 connection.open(read_server_info=False)
                 if not at.tls and not connection.start_tls(read_server_info=False):
                     raise OSError("StartTLS was refused")

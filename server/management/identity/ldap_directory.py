@@ -4,7 +4,7 @@ Blocking. A name that nobody has costs the directory the same steps as one that 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,17 +89,20 @@ class LdapDirectory:
             self._refuse_unusable(found[0])
             return self._user(connection, found[0])
 
-    def recheck(self, subject: str) -> DirectoryUser | None:
-        """Return what is true of a user now; None when it may not sign in any more."""
+    def recheck(self, subjects: Sequence[str]) -> dict[str, DirectoryUser | None]:
+        """Return what is true of users now; None for one that may not sign in any more."""
         with self._servers.searching() as connection:
-            found = self._search(connection, subject_filter(subject, self._item))
-            if len(found) != 1:
-                return None
-            try:
-                self._refuse_unusable(found[0])
-            except GrantRefused:
-                return None
-            return self._user(connection, found[0])
+            return {subject: self._now(connection, subject) for subject in subjects}
+
+    def _now(self, connection: ldap3.Connection, subject: str) -> DirectoryUser | None:
+        found = self._search(connection, subject_filter(subject, self._item))
+        if len(found) != 1:
+            return None
+        try:
+            self._refuse_unusable(found[0])
+        except GrantRefused:
+            return None
+        return self._user(connection, found[0])
 
     def members(self, text: str) -> list[DirectoryMember]:
         """Return users and groups by the beginning of their name; raise DirectoryUnavailable."""

@@ -42,6 +42,11 @@ def locked_out(description: str = "user_is_locked_out") -> GrantRefused:
     return GrantRefused("invalid_grant", description, "LockedOut")
 
 
+def no_role() -> GrantRefused:
+    """The user is who they say, and has no business on this site."""
+    return GrantRefused("invalid_grant", "user_has_no_role", "NotAuthorized")
+
+
 def must_change_password() -> GrantRefused:
     return GrantRefused("invalid_grant", "user_must_change_password", "ChangePassword")
 

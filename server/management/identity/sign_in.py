@@ -54,6 +54,10 @@ class Proven:
     recovery_codes: tuple[str, ...] = ()
 
 
+class _CodeGone(Exception):
+    """Somebody used the code up meanwhile; undoes the transaction."""
+
+
 @dataclass(frozen=True, slots=True)
 class _State:
     enabled: bool
@@ -108,9 +112,10 @@ class SignIn:
         second = await self._authorizer(user, typed) if state.demands.authorizer else None
         if state.has_factor or state.demands.second_factor:
             await self._code(user, state.has_factor, typed)
-        proven = await self._database_pool.run(self._apply, user, typed, second, fresh_hash, state.has_factor)
-        if proven is None:
-            raise await self._first.failed_code(typed.name or user.name, typed.address)
+        try:
+            proven = await self._database_pool.run(self._apply, user, typed, second, fresh_hash, state.has_factor)
+        except _CodeGone:
+            raise await self._first.failed_code(typed.name or user.name, typed.address) from None
         await self._first.succeeded(typed.name or user.name)
         if second is not None:
             audit.info("sign-in authorised", extra={"user": user.name, "by": second.name, "by_id": second.user_id})
@@ -127,8 +132,10 @@ class SignIn:
         fresh_hash = await self._new_password(user, typed, state)
         if state.has_factor:
             await self._code(user, True, typed)
-        if await self._database_pool.run(self._apply, user, typed, None, fresh_hash, state.has_factor) is None:
-            raise await self._first.failed_code(typed.name, typed.address)
+        try:
+            await self._database_pool.run(self._apply, user, typed, None, fresh_hash, state.has_factor)
+        except _CodeGone:
+            raise await self._first.failed_code(typed.name, typed.address) from None
 
     async def _new_password(self, user: Recognised, typed: Typed, state: _State) -> str:
         """Return the hash of a password that is to be set, "" for none."""
@@ -207,8 +214,8 @@ class SignIn:
 
     def _apply(
         self, user: Recognised, typed: Typed, second: Recognised | None, fresh_hash: str, has_factor: bool
-    ) -> Proven | None:
-        """Use up codes and set the password, all or nothing. None: somebody used a code up meanwhile."""
+    ) -> Proven:
+        """Use up codes and set the password, all or nothing."""
         recovery_codes: tuple[str, ...] = ()
         now_s = self._now_s()
         with self._database.write() as session:
@@ -221,8 +228,7 @@ class SignIn:
             if used and second is not None and self._factors.is_set_up(session, second.user_id):
                 used = self._factors.use(session, second.user_id, typed.second_code, now_s)
             if not used:
-                session.rollback()
-                return None
+                raise _CodeGone
             if fresh_hash:
                 found = self._accounts.find(session, user.name)
                 if found is None or found[0].id != user.user_id or found[1] != user.password_hash:

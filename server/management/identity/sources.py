@@ -59,8 +59,11 @@ def check_source(session: Session, items: Items, changed: Stored[Any]) -> None:
             problems["scopes"] = "The scope openid is needed."
     elif isinstance(item, RoleClaim):
         known = {each.id for each in items.list(session, LoginProvider)}
+        registered = {each.item.name for each in items.list(session, RegisteredClaim, item.claim_provider.lower())}
         if item.claim_provider.lower() not in known:
             problems["claimProvider"] = "There is no such login provider."
+        elif item.claim_name not in registered:
+            problems["claimName"] = "This claim is not registered with the login provider."
         if not item.claim_name or not item.claim_value:
             problems["claimName" if not item.claim_name else "claimValue"] = "A value is required."
     if problems:

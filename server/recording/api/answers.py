@@ -5,10 +5,13 @@ from common.foundation.errors import DeviceError, NotPermitted, ProtocolError, S
 from common.protocols.media_channel.messages import Error
 from server.recording.api.devices import NoSuchTrack
 from server.recording.exporting.errors import ExportRefused, NoRoom, NoSuchExport, TooManyExports
+from server.recording.storages.evidence import LockWrong, NoSuchLock
 
 _CODES: tuple[tuple[type[VmsError], str], ...] = (
     (NoSuchTrack, "not_found"),
     (NoSuchExport, "not_found"),
+    (NoSuchLock, "not_found"),
+    (LockWrong, "bad_request"),
     (NoRoom, "no_room"),
     (TooManyExports, "no_room"),
     (ExportRefused, "bad_request"),

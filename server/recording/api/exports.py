@@ -1,12 +1,9 @@
 """Exports as viewers ask for them: who may, of what, and what they are answered."""
 
-import json
 from typing import Any, Protocol
 
-from pydantic import ValidationError
-
 from common.api.exporting import ExportEstimate, ExportFile, ExportJob, ExportRequest
-from common.foundation.errors import NotPermitted, ProtocolError
+from common.foundation.errors import NotPermitted
 from common.media.access_unit import PRIMARY, TrackName
 from common.model.permissions import Verb
 from common.net.tokens import Principal
@@ -20,6 +17,7 @@ from common.protocols.media_channel.messages import (
 )
 from server.recording.access import Access
 from server.recording.api.devices import DeviceDirectory
+from server.recording.api.requests import checked_request
 from server.recording.mediadb.contract import TrackKey
 
 
@@ -56,7 +54,9 @@ async def answer_export(
         return Exports(message.id, tuple(_wire(job) for job in service.seen_by(who)))
     if isinstance(message, ExportControl):
         return Exports(message.id, (_wire(await service.control(message.job, message.action, who)),))
-    request = _named(_checked(message.request), devices, removed_too=who.is_administrator)
+    request = _named(
+        checked_request(ExportRequest, message.request, message.op), devices, removed_too=who.is_administrator
+    )
     for item in request.items:
         for device in filter(None, (item.device, item.microphone)):
             access.require(who, Verb.EXPORT, device)
@@ -68,20 +68,6 @@ async def answer_export(
 
 def _wire(job: ExportJob) -> dict[str, Any]:
     return job.short().model_dump(mode="json")
-
-
-def _checked(given: dict[str, Any]) -> ExportRequest:
-    try:
-        return ExportRequest.model_validate_json(_json(given))
-    except ValidationError as wrong:
-        first = wrong.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ProtocolError(f"export_create: {where or 'request'}: {first['msg']}", peer="The client") from None
-
-
-def _json(given: dict[str, Any]) -> str:
-
-    return json.dumps(given, ensure_ascii=True)
 
 
 def _named(request: ExportRequest, devices: DeviceDirectory, *, removed_too: bool) -> ExportRequest:

@@ -10,6 +10,7 @@ from common.protocols.media_channel.messages import Probe, Probed
 from server.recording.access import Access
 from server.recording.api.devices import DeviceDirectory
 from server.recording.api.exports import ExportService
+from server.recording.api.locks import LockService
 from server.recording.playback.reading import RecordingsPool
 from server.recording.relay.upstream import LiveRelay
 
@@ -49,4 +50,5 @@ class RecorderServices:
     prober: CameraProber
     manual: ManualRecording
     exports: ExportService
+    locks: LockService
     clock: Clock

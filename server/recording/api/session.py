@@ -35,6 +35,7 @@ from common.protocols.media_channel.messages import (
 from server.recording.api.answers import request_error
 from server.recording.api.devices import NoSuchTrack
 from server.recording.api.exports import answer_export
+from server.recording.api.locks import LockDesk, LockMessage
 from server.recording.api.proof import gaps, timeline
 from server.recording.api.sender import Sender
 from server.recording.api.services import RecorderServices
@@ -145,6 +146,8 @@ class ViewerSession:
             await self._start(tasks, message.id, lambda: self._record(message))
         elif isinstance(message, (ExportCreate, ExportList, ExportControl)):
             await self._start(tasks, message.id, lambda: self._export(message))
+        elif isinstance(message, LockMessage):
+            await self._start(tasks, message.id, lambda: self._lock(message))
         else:
             subscriptions.steer(message)
 
@@ -192,6 +195,11 @@ class ViewerSession:
         return await answer_export(
             message, self._services.exports, self._services.devices, self._services.access, self._principal
         )
+
+    async def _lock(self, message: LockMessage) -> ServerMessage:
+        services = self._services
+        desk = LockDesk(services.locks, services.devices, services.access, services.clock, self._principal)
+        return await desk.answer(message)
 
     @property
     def _is_administrator(self) -> bool:

@@ -7,7 +7,6 @@ counts. A lock that was removed stays as a file that says so, or a disk that was
 
 import bisect
 import fcntl
-import json
 import logging
 import os
 import uuid
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from common.api.evidence import MOST_COMMENT_CHARACTERS, MOST_DEVICES
 from common.foundation.clock import UtcUs
 from common.foundation.errors import StorageError
 from common.foundation.ids import DeviceId
@@ -25,8 +25,6 @@ from server.recording.mediadb.contract import Span
 log = logging.getLogger(__name__)
 
 LOCKS = "locks"
-MOST_COMMENT_CHARACTERS = 2000
-MOST_DEVICES = 1000
 _MOST_BYTES = 1 << 20
 _EVER = 1 << 62
 
@@ -42,7 +40,11 @@ class EvidenceLock(BaseModel):
     start_us: UtcUs
     end_us: UtcUs
     owner: str
+    owner_id: str = ""
+    header: str = ""
     comment: str = Field(default="", max_length=MOST_COMMENT_CHARACTERS)
+    reference: str = ""
+    tag_us: UtcUs | None = None
     created_us: UtcUs
     expires_us: UtcUs | None = None
     removed_us: UtcUs | None = None
@@ -241,9 +243,3 @@ def locking(data: Path) -> Iterator[None]:
             yield
     except OSError as error:
         raise StorageError(f"{error.strerror or error}", path=str(error.filename or data)) from error
-
-
-def lock_as_json(lock: EvidenceLock) -> dict[str, object]:
-    """A lock as clients see it."""
-    shown: dict[str, object] = json.loads(lock.model_dump_json(exclude={"version", "removed_us"}))
-    return shown

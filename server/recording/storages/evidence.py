@@ -1,18 +1,15 @@
 """Making, changing and removing evidence locks, and keeping a copy of each in every storage. Blocking: use a pool."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from common.foundation.clock import Clock, UtcUs
+from common.api.evidence import LockPatch, LockRequest
+from common.foundation.clock import Clock
 from common.foundation.errors import StorageError, VmsError
 from common.foundation.ids import DeviceId, new_id
-from server.recording.mediadb.contract import Span
 from server.recording.mediadb.layout import MARKER
 from server.recording.mediadb.locks import (
-    MOST_COMMENT_CHARACTERS,
-    MOST_DEVICES,
     EvidenceLock,
     locking,
     newest,
@@ -21,6 +18,8 @@ from server.recording.mediadb.locks import (
 )
 
 log = logging.getLogger(__name__)
+
+MOST_LOCKS = 100_000  # on one recorder, removed ones included
 
 
 class NoSuchLock(VmsError):
@@ -35,15 +34,20 @@ class LockWrong(VmsError):
     message_key = "storages.lock_wrong"
 
 
-@dataclass(frozen=True, slots=True)
-class LockChange:
-    """New values of a lock; None leaves what is there. `forever`: it ends no more."""
+Check = Callable[[EvidenceLock, EvidenceLock | None], None]
+"""`check(lock, changed)` raises when somebody may not do that to a lock; `changed` None: remove it."""
 
-    start: UtcUs | None = None
-    end: UtcUs | None = None
-    comment: str | None = None
-    expires: UtcUs | None = None
-    forever: bool = False
+
+def keeps_less(before: EvidenceLock, after: EvidenceLock) -> bool:
+    """Whether a change gives something free that was kept, now or later."""
+    ends = after.expires_us
+    sooner = ends is not None and (before.expires_us is None or ends < before.expires_us)
+    shorter = after.start_us > before.start_us or after.end_us < before.end_us
+    return sooner or shorter or not set(before.devices) <= set(after.devices)
+
+
+def _anybody(lock: EvidenceLock, changed: EvidenceLock | None) -> None:
+    """The check of our own tools, whose user can delete the files as well."""
 
 
 class EvidenceLocks:
@@ -58,49 +62,58 @@ class EvidenceLocks:
         """Keep copies in these storages from now on."""
         self._roots = tuple(roots)
 
-    def create(
-        self, devices: Sequence[DeviceId], span: Span, owner: str, comment: str = "", expires: UtcUs | None = None
-    ) -> EvidenceLock:
+    def create(self, request: LockRequest, owner: str, owner_id: str = "") -> EvidenceLock:
         """Lock a span; once this returns, nothing of it is deleted. Raises LockWrong, StorageError."""
-        lock = EvidenceLock.model_construct(
-            id=str(new_id()),
+        lock = EvidenceLock(
+            **request.model_dump(exclude={"id", "devices"}),
+            id=request.id or new_id(),
             version=1,
-            devices=tuple(dict.fromkeys(devices)),
-            start_us=span.start,
-            end_us=span.end,
+            devices=tuple(dict.fromkeys(request.devices)),
             owner=owner,
-            comment=comment,
+            owner_id=owner_id,
             created_us=self._clock.now_us(),
-            expires_us=expires,
-            removed_us=None,
         )
         with locking(self._data):
+            known = self._all()
+            same = known.get(lock.id)
+            if same is not None:
+                return self._as_asked_before(same, lock)
+            if len(known) >= MOST_LOCKS:
+                raise LockWrong(f"the recorder has {MOST_LOCKS} of them already")
             self._store(self._checked(lock))
         log.warning("evidence lock created", extra=_fields(lock))
         return lock
 
-    def change(self, lock_id: str, change: LockChange) -> EvidenceLock:
-        """Extend or shorten a lock. Raises NoSuchLock, LockWrong, StorageError."""
+    def _as_asked_before(self, known: EvidenceLock, asked: EvidenceLock) -> EvidenceLock:
+        """Who asks again, because no answer came, gets the lock that was made."""
+        if known.removed_us is None and (known.owner_id, known.devices, known.span) == (
+            asked.owner_id,
+            asked.devices,
+            asked.span,
+        ):
+            return known
+        raise LockWrong("there is, or was, another one with this id")
+
+    def change(self, lock_id: str, patch: LockPatch, check: Check = _anybody) -> EvidenceLock:
+        """Extend or shorten a lock. Raises NoSuchLock, LockWrong, StorageError, and what `check` raises."""
+        given = patch.model_dump(exclude_none=True, exclude={"forever"})
+        if patch.forever:
+            given["expires_us"] = None
+        if patch.devices is not None:
+            given["devices"] = tuple(dict.fromkeys(patch.devices))
         with locking(self._data):
             lock = self._get(lock_id)
-            expires = lock.expires_us if change.expires is None else change.expires
-            changed = lock.model_copy(
-                update={
-                    "version": lock.version + 1,
-                    "start_us": lock.start_us if change.start is None else change.start,
-                    "end_us": lock.end_us if change.end is None else change.end,
-                    "comment": lock.comment if change.comment is None else change.comment,
-                    "expires_us": None if change.forever else expires,
-                }
-            )
-            self._store(self._checked(changed))
+            changed = lock.model_copy(update={**given, "version": lock.version + 1})
+            check(lock, changed)
+            self._store(self._checked(changed, expiry="expires_us" in given))
         log.warning("evidence lock changed", extra=_fields(changed))
         return changed
 
-    def remove(self, lock_id: str) -> None:
-        """Give the recordings free to retention. Raises NoSuchLock, StorageError."""
+    def remove(self, lock_id: str, check: Check = _anybody) -> None:
+        """Give the recordings free to retention. Raises NoSuchLock, StorageError, and what `check` raises."""
         with locking(self._data):
             lock = self._get(lock_id)
+            check(lock, None)
             self._store(lock.model_copy(update={"version": lock.version + 1, "removed_us": self._clock.now_us()}))
         log.warning("evidence lock removed", extra=_fields(lock))
 
@@ -143,14 +156,10 @@ class EvidenceLocks:
     def _mounted(self) -> list[Path]:
         return [root for root in self._roots if (root / MARKER).exists()]
 
-    def _checked(self, lock: EvidenceLock) -> EvidenceLock:
-        if not 1 <= len(lock.devices) <= MOST_DEVICES:
-            raise LockWrong(f"it needs 1 to {MOST_DEVICES} devices")
+    def _checked(self, lock: EvidenceLock, *, expiry: bool = True) -> EvidenceLock:
         if lock.start_us >= lock.end_us:
             raise LockWrong("its end is not after its beginning")
-        if len(lock.comment) > MOST_COMMENT_CHARACTERS:
-            raise LockWrong(f"its comment is longer than {MOST_COMMENT_CHARACTERS} characters")
-        if lock.expires_us is not None and lock.expires_us <= self._clock.now_us():
+        if expiry and lock.expires_us is not None and lock.expires_us <= self._clock.now_us():
             raise LockWrong("it would have expired already")
         return lock
 

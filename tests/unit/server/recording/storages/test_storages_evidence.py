@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from common.api.evidence import LockPatch, LockRequest
 from common.foundation.clock import SystemClock, UtcUs
 from common.foundation.ids import DeviceId
 from server.recording.mediadb.contract import Span
 from server.recording.mediadb.layout import prepare_root
 from server.recording.mediadb.locks import LockBook, lock_path, read_locks
-from server.recording.storages.evidence import EvidenceLocks, LockChange, LockWrong, NoSuchLock
+from server.recording.storages.evidence import EvidenceLocks, LockWrong, NoSuchLock
 
 CAMERA, OTHER = DeviceId("camera"), DeviceId("other")
 
@@ -19,7 +20,7 @@ def test_a_lock_lives_until_it_is_removed_wherever_its_copies_are(tmp_path: Path
     prepare_root(one, None)
     locks = EvidenceLocks(data, SystemClock())
     locks.follow((one, two))
-    made = locks.create((CAMERA, CAMERA), Span(UtcUs(10), UtcUs(20)), "anna", "theft")
+    made = locks.create(LockRequest(devices=(CAMERA, CAMERA), start_us=10, end_us=20, comment="theft"), "anna")
     book = LockBook((data, one), SystemClock().now_us)
     assert book.locked(CAMERA, Span(UtcUs(0), UtcUs(11)))
     assert not book.locked(CAMERA, Span(UtcUs(0), UtcUs(10)))
@@ -28,7 +29,7 @@ def test_a_lock_lives_until_it_is_removed_wherever_its_copies_are(tmp_path: Path
     prepare_root(two, None)  # this disk was away
     locks.reconcile()
     assert read_locks(two)[0].keys() == {made.id}
-    locks.change(made.id, LockChange(end=UtcUs(50)))
+    locks.change(made.id, LockPatch(end_us=50))
     assert book.locked(CAMERA, Span(UtcUs(40), UtcUs(60)))
     lock_path(data, made.id).unlink()  # the recorder's own disk was replaced
     assert [lock.end_us for lock in locks.known(CAMERA)] == [50]
@@ -46,9 +47,5 @@ def test_a_lock_lives_until_it_is_removed_wherever_its_copies_are(tmp_path: Path
 def test_what_makes_no_lock_is_refused(tmp_path: Path) -> None:
     locks = EvidenceLocks(tmp_path, SystemClock())
     with pytest.raises(LockWrong):
-        locks.create((CAMERA,), Span(UtcUs(20), UtcUs(20)), "anna")
-    with pytest.raises(LockWrong):
-        locks.create((), Span(UtcUs(10), UtcUs(20)), "anna")
-    with pytest.raises(LockWrong):
-        locks.create((CAMERA,), Span(UtcUs(10), UtcUs(20)), "anna", expires=UtcUs(5))
+        locks.create(LockRequest(devices=(CAMERA,), start_us=10, end_us=20, expires_us=5), "anna")
     assert locks.known() == []

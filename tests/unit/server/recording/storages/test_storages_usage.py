@@ -3,10 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from common.foundation.clock import SystemClock, UtcUs
+from common.api.evidence import LockRequest
+from common.foundation.clock import SystemClock
 from common.foundation.ids import DeviceId
 from common.media.access_unit import PRIMARY
-from server.recording.mediadb.contract import Span, TrackKey
+from server.recording.mediadb.contract import TrackKey
 from server.recording.mediadb.layout import segments_on_disk
 from server.recording.mediadb.locks import LockBook
 from server.recording.mediadb.settings import WriterSettings
@@ -35,7 +36,7 @@ async def test_locked_bytes_are_those_of_the_gops_that_a_lock_meets(tmp_path: Pa
     assert before.total.used_bytes == sum(found.path.stat().st_size for found in segments_on_disk(root))
     assert before.total.locked_bytes == 0
     assert before.free_bytes > 0
-    locks.create((CAMERA,), Span(UtcUs(units[30].utc_us), UtcUs(units[31].utc_us)), "anna")
+    locks.create(LockRequest(devices=(CAMERA,), start_us=units[30].utc_us, end_us=units[31].utc_us), "anna")
     after = storage_usage(root, book)
     gop_bytes = sum(len(unit.data) for unit in units[25:50])
     assert gop_bytes < after.total.locked_bytes < gop_bytes + 2000
