@@ -7,7 +7,7 @@ for what was refused, the particulars as fields. So an audit line stands in the 
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ _MOST_WAITING = 10_000  # in memory, for the moment that the disk takes
 _AT_ONCE = 500
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 _KNOWN = frozenset({"user", "user_id", "address", "client", "item", "item_name", "category", "action"})
-_ITEM_FIELDS = {"recorder_id": "recordingServers", "device": "devices", "job": "exports"}
+_ITEM_FIELDS = {"recorder_id": "recordingServers", "device": "devices", "job": "exports", "lock": "evidenceLocks"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,9 @@ _CATEGORIES: tuple[tuple[str, Category], ...] = (
     ("live", "live"),
     ("playback", "playback"),
     ("lock", "evidence_lock"),
-    ("recording", "recording"),
+    ("evidence", "evidence_lock"),
+    ("recording started", "recording"),
+    ("recording stopped", "recording"),
 )
 
 
@@ -209,4 +211,6 @@ def _plain(value: object) -> JsonValue:
         return value
     if isinstance(value, list | tuple | set | frozenset):
         return [str(each)[:200] for each in list(value)[:100]]
+    if isinstance(value, Mapping):
+        return {str(name)[:64]: _plain(inner) for name, inner in list(value.items())[:32]}
     return str(value)[:500]

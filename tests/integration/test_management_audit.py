@@ -12,8 +12,9 @@ from contextlib import closing
 
 import pytest
 
-from common.api.audit import PATH
+from common.api.audit import PATH, AuditEntry
 from common.clients.management import ManagementClient
+from server.runtime.outbox import Outbox
 from tests.support.management_rig import PASSWORD, HandClock, managing
 
 pytestmark = pytest.mark.integration
@@ -264,6 +265,26 @@ def test_export_writes_all_of_a_user_and_no_formulas(kept, tmp_path):
     assert tool("export", sheet, "--data", kept, "--config", kept / "none.toml").returncode == 0
     assert sheet.read_text().startswith("sequence,at,category")
     assert tool("export", sheet, "--data", kept, "--config", kept / "none.toml").returncode == 2  # never over a file
+
+
+def test_what_was_being_delivered_at_a_kill_is_delivered_again_and_kept_once(tmp_path):
+    (tmp_path / "none.toml").write_text("")
+    file = tmp_path / "management" / "outbox.sqlite3"
+    with managing(tmp_path) as server:
+        for _ in range(3):
+            server.grant(grant_type="password", username="mallory", password="wrong", client_id="VmsClient")
+        until_noted(server, user="mallory")
+        first = entries(server, user="mallory")
+    fields = set(AuditEntry.model_fields)
+    with closing(Outbox(file)) as outbox:  # as if the server had been killed after it kept them and before it knew
+        messages = [{name: value for name, value in each.items() if name in fields} for each in first]
+        messages.append({**messages[0], "id": str(uuid.uuid4()), "action": "the last one before the kill"})
+        outbox.put((each["id"], json.dumps(each)) for each in messages)
+    with managing(tmp_path) as server:
+        until_noted(server, action="the last one before the kill")
+        ids = [each["id"] for each in entries(server, user="mallory")]
+    assert len(ids) == len(set(ids)) == len(first) + 1
+    assert verified(tmp_path)["problems"] == []
 
 
 def test_after_a_kill_every_acknowledged_change_is_in_the_log_exactly_once(tmp_path):

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 _LIMITS = DatabaseLimits(pool=1, connect_timeout_s=2, statement_timeout_s=2)
 _KEY = 0x7EDE77E
 _ENDS_WITHIN_S = 2.0
+_TOLD_BYTES = 1024
 _TAKE = {
     "postgresql": text(f"SELECT CASE WHEN pg_try_advisory_lock({_KEY}) THEN 0 ELSE -1 END"),
     # sp_getapplock gives 0 or 1 for a lock that is ours, below 0 for none
@@ -150,17 +151,17 @@ class FileLock:
         process = psutil.Process()
         told = {"host": socket.gethostname(), "pid": process.pid, "started": process.create_time(), "beat": self._beats}
         data = json.dumps(told).encode()
-        os.pwrite(self._descriptor, data.ljust(256), 0)
+        os.pwrite(self._descriptor, data.ljust(_TOLD_BYTES), 0)
 
     def pulse(self) -> object:
         assert self._descriptor is not None
-        return os.pread(self._descriptor, 256, 0) or None
+        return os.pread(self._descriptor, _TOLD_BYTES, 0) or None
 
     def end_holder(self, program: str) -> bool:
         """End it: it has the file's lock as long as it exists, and it does nothing."""
         assert self._descriptor is not None
         try:
-            told = json.loads(os.pread(self._descriptor, 256, 0))
+            told = json.loads(os.pread(self._descriptor, _TOLD_BYTES, 0))
             holder = psutil.Process(told["pid"])
             if told["host"] != socket.gethostname() or holder.create_time() != told["started"]:
                 return False
