@@ -23,6 +23,9 @@ from server.recording.configuration.identity import Identity
 from server.recording.configuration.local_copy import LocalCopy
 from server.recording.configuration.management_api import ManagementApi
 from server.recording.settings import RecordingSettings
+from server.runtime.audit_trail import AuditTrail
+from server.runtime.delivery import deliver_audit
+from server.runtime.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +44,12 @@ class ConfigurationFeed:
         media_port: int,
         clock: Clock,
         *,
+        audit: tuple[Outbox, AuditTrail] | None = None,
         storages: Callable[[], tuple[StageStatus, ...]] = tuple,
     ) -> None:
-        """`storages`: how they are doing, to be told to management."""
+        """`audit`: what is to be delivered to the audit log; None: nothing. `storages`: how they are doing, to be told
+        to management."""
+        self._audit = audit
         self._settings = settings
         self._identity = identity
         self._copy = LocalCopy(data, identity.id)
@@ -60,7 +66,13 @@ class ConfigurationFeed:
         authority = pinned_context(self._identity.ca_pem)
         async with (
             BoundedPool("configuration", threads=1) as disk,
-            ManagementApi(self._settings.management_url, authority, self._clock, self._identity) as management,
+            ManagementApi(
+                self._settings.management_url,
+                authority,
+                self._clock,
+                self._identity,
+                self._settings.other_management_urls,
+            ) as management,
             asyncio.TaskGroup() as tasks,
         ):
             kept = await disk.run(self._copy.load)
@@ -69,6 +81,9 @@ class ConfigurationFeed:
                 apply(kept)
             tasks.create_task(self._follow(management, disk, apply), name="configuration follow")
             tasks.create_task(self._report(management), name="status report")
+            if self._audit is not None:
+                delivery = deliver_audit(*self._audit, management.deliver_audit, self._clock)
+                tasks.create_task(delivery, name="audit delivery")
             tasks.create_task(self._keep_certificate(management, disk), name="certificate renewal")
 
     async def _follow(
