@@ -12,16 +12,23 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
+from common.api.serving import STANDBY_HEADER
 from common.clients.management_values import ChangedMeanwhile, NotFound, ServerFailed, ValidationFailed
 from common.clients.sign_in import refusal
 from common.foundation.clock import US_PER_S, UtcUs
 from common.foundation.errors import NotPermitted, NotSignedIn, ProtocolError, ServerUnreachable, VmsError
+from common.net.serving_places import ServingPlaces
 from common.net.tls import CertificateNotTrusted, pinned_context
 
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 15.0
 _MOST_ANSWER_BYTES = 32 * 1024 * 1024
+
+
+class NotSent(ServerUnreachable):
+    """No connection was made, so nothing was asked."""
 
 
 class _PinnedAdapter(HTTPAdapter):
@@ -47,21 +54,30 @@ class _PinnedAdapter(HTTPAdapter):
 
 
 class HttpsConnection:
-    """Sends requests to one server; safe to use from several threads."""
+    """Sends requests to a site's management server; safe to use from several threads.
+
+    Of several servers one serves and the others stand by. A request that reached none that serves goes to the next;
+    one that may have been done already is sent again only when it changes nothing.
+    """
 
     def __init__(self, base_url: str, ca_pem: str | None) -> None:
-        """`ca_pem` None trusts the machine's authorities (a site with a bought certificate)."""
-        parts = urlsplit(base_url)
-        if parts.scheme != "https" or not parts.hostname:
-            raise ServerUnreachable(f"{base_url!r} is not an https address", server=base_url)
-        self.base_url = f"https://{parts.netloc.rpartition('@')[2]}"
-        self.server = parts.netloc.rpartition("@")[2]
+        """`base_url`: one address, or several with commas between. `ca_pem` None trusts the machine's authorities."""
+        self._places = ServingPlaces(base_url.split(","))
         context = pinned_context(ca_pem) if ca_pem is not None else ssl.create_default_context()
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy for the web is no way to the site's own server
         self._session.mount("https://", _PinnedAdapter(context))
         self._closed = False
         self._dated: tuple[int, float] | None = None  # the server's clock, and our monotonic one at that moment
+
+    @property
+    def base_url(self) -> str:
+        """The address of the server that answered last."""
+        return self._places.current
+
+    @property
+    def server(self) -> str:
+        return urlsplit(self._places.current).netloc
 
     def close(self) -> None:
         """Close the connections; a request that another thread still makes closes its own when it ends."""
@@ -99,38 +115,61 @@ class HttpsConnection:
         answer_timeout_s: float = ANSWER_TIMEOUT_S,
     ) -> dict[str, Any]:
         """Return the answer's JSON object ({} when it has none); raise what the answer's status means."""
-        if self._closed:
-            raise ServerUnreachable("the connection was closed", server=self.server)
         sent = dict(headers or {})
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
-        try:
-            with self._session.request(
-                method,
-                self.base_url + path,
-                json=body,
-                data=form,
-                params=params,
-                headers=sent,
-                timeout=(CONNECT_TIMEOUT_S, answer_timeout_s),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                content = response.raw.read(_MOST_ANSWER_BYTES + 1, decode_content=True)
-                status = response.status_code
-                self._read_date(response.headers.get("Date", ""))
-        except requests.exceptions.SSLError as error:
-            raise self._tls_failure(error) from error
-        except (requests.exceptions.RequestException, OSError) as error:
-            raise ServerUnreachable(_reason(error), server=self.server) from error
-        finally:
-            self._close_what_came_after()
+        options = {"json": body, "data": form, "params": params, "headers": sent}
+        tried: set[str] = set()
+        while True:
+            place = self._places.current
+            tried.add(place)
+            try:
+                status, content, active = self._send(method, place + path, options, answer_timeout_s)
+            except NotSent as failed:
+                if not self._places.leave(place, tried):
+                    raise ServerUnreachable(str(failed), **failed.params) from failed
+                continue
+            except ServerUnreachable:
+                more = self._places.leave(place, tried)  # at any rate for what is asked next
+                if method != "GET" or not more:
+                    raise
+                continue
+            if active is not None and self._places.leave(place, tried, active):
+                continue
+            break
         if len(content) > _MOST_ANSWER_BYTES:
             raise ProtocolError(f"the answer to {path} is too large", peer=self.server)
         answer = self._decoded(content, path, status)
         if status >= HTTPStatus.BAD_REQUEST:
             raise self._failure(status, answer, path)
         return answer
+
+    def _send(
+        self, method: str, url: str, options: Mapping[str, Any], answer_timeout_s: float
+    ) -> tuple[int, bytes, str | None]:
+        """Return status, body, and from a server that stands by: the address of the one that serves (or "")."""
+        server = urlsplit(url).netloc
+        if self._closed:
+            raise ServerUnreachable("the connection was closed", server=server)
+        try:
+            with self._session.request(
+                method,
+                url,
+                timeout=(CONNECT_TIMEOUT_S, answer_timeout_s),
+                allow_redirects=False,
+                stream=True,
+                **options,
+            ) as response:
+                content = response.raw.read(_MOST_ANSWER_BYTES + 1, decode_content=True)
+                self._read_date(response.headers.get("Date", ""))
+                return response.status_code, content, response.headers.get(STANDBY_HEADER)
+        except requests.exceptions.SSLError as error:
+            raise self._tls_failure(error) from error
+        except (requests.exceptions.RequestException, OSError) as error:
+            kind = NotSent if _not_sent(error) else ServerUnreachable
+            raise kind(_reason(error), server=server) from error
+        finally:
+            self._close_what_came_after()
 
     def _decoded(self, content: bytes, path: str, status: int) -> dict[str, Any]:
         if not content:
@@ -183,6 +222,12 @@ class HttpsConnection:
         if "certificate" in str(error).lower():
             return CertificateNotTrusted(str(error), server=self.server)
         return ServerUnreachable(f"it does not speak TLS as expected: {_reason(error)}", server=self.server)
+
+
+def _not_sent(error: BaseException) -> bool:
+    cause = error.args[0] if error.args else None
+    reason = cause.reason if isinstance(cause, MaxRetryError) else None
+    return isinstance(reason, NewConnectionError | ConnectTimeoutError)
 
 
 def _reason(error: BaseException) -> str:

@@ -36,20 +36,21 @@ def without_secrets(text: str) -> str:
     return _NAMED_SECRET.sub(r"\1***", _URL_CREDENTIALS.sub("***@", text))
 
 
-def _shown(name: str, value: object) -> object:
+def safe_value(name: str, value: object) -> object:
+    """Return a field as it may be told: without what its name or its text give away as a secret."""
     if _SECRET_NAME.search(name):
         return "***"
     if isinstance(value, bool | int | float) or value is None:
         return value
     if isinstance(value, Mapping):
-        return {str(key): _shown(str(key), inner) for key, inner in value.items()}
+        return {str(key): safe_value(str(key), inner) for key, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_shown("", inner) for inner in value]
+        return [safe_value("", inner) for inner in value]
     return without_secrets(str(value))
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
-    return {name: _shown(name, value) for name, value in vars(record).items() if name not in _OWN_ATTRIBUTES}
+    return {name: safe_value(name, value) for name, value in vars(record).items() if name not in _OWN_ATTRIBUTES}
 
 
 def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
@@ -23,11 +24,11 @@ class BoundedPool:
         self._places = asyncio.Semaphore(threads + waiting)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `work` in a thread of the pool and return what it returns, or raise what it raises."""
+        """Run `work` in a thread of the pool, with the caller's context, and return or raise what it does."""
         loop = asyncio.get_running_loop()
         await self._places.acquire()
         try:
-            future: Future[T] = self._executor.submit(partial(work, *args, **kwargs))
+            future: Future[T] = self._executor.submit(copy_context().run, partial(work, *args, **kwargs))
         except BaseException:
             self._places.release()
             raise

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,8 @@ from argon2 import PasswordHasher
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
 
-from common.foundation.clock import Clock
+from common.api.audit import AuditBatch
+from common.foundation.clock import US_PER_S, Clock
 from common.foundation.errors import SettingsError, VmsError
 from common.foundation.pools import BoundedPool
 from common.model.servers import RecordingServer
@@ -25,6 +26,9 @@ from server.management.api.application import application
 from server.management.api.callers import may_know, principal_of
 from server.management.api.failures import task_failure
 from server.management.api.tasks import LongTasks
+from server.management.audit.chain import PURPOSE, AuditChain
+from server.management.audit.log import MANAGEMENT, AuditLog
+from server.management.audit.row_changes import note_row_changes
 from server.management.channel.journal import Journal
 from server.management.channel.switchboard import Switchboard
 from server.management.configuration.built_in import make_built_in
@@ -59,7 +63,7 @@ from server.management.identity.signing import SigningKeys
 from server.management.identity.subjects import Subjects
 from server.management.identity.tickets import tickets_from
 from server.management.identity.vms_tokens import VmsTokens
-from server.management.listening import HttpsServer, bound_socket, shown_host
+from server.management.listening import HttpsServer, bound_socket, known_host, shown_host
 from server.management.registration.certificates import CHECK_EVERY_S, SiteCertificates, own_addresses
 from server.management.registration.enrolment import Enrolment
 from server.management.registration.recorder_questions import RecorderQuestions
@@ -68,9 +72,13 @@ from server.management.registration.statuses import RecorderStatuses
 from server.management.services import Services
 from server.management.settings import ManagementSettings
 from server.management.standing_by import Front, give_back, keep_lease, shown_lateness, wait_for_lease
+from server.runtime.audit_trail import AuditTrail
+from server.runtime.delivery import deliver_audit
+from server.runtime.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
+AUDIT_LOGGER = "server.management.audit"
 FIRST_USER = "admin"
 _PASSWORD_THREADS = 2  # each hash takes 64 MB for a moment
 
@@ -104,8 +112,10 @@ async def management_server(
         certificates = await asyncio.to_thread(
             SiteCertificates, folder, settings.site_name or socket.gethostname(), settings.hosts
         )
-        https = f"https://{shown_host(settings, certificates.hosts)}:{listening.getsockname()[1]}"
-        lease = Lease(database, lease_lock(database), https, clock.monotonic_s)
+        port = listening.getsockname()[1]
+        https = f"https://{shown_host(settings, certificates.hosts)}:{port}"
+        known = f"https://{known_host(settings, certificates.hosts)}:{port}"
+        lease = Lease(database, lease_lock(database), known, clock.monotonic_s)
     except BaseException:
         listening.close()
         database.close()
@@ -121,34 +131,35 @@ async def management_server(
             changes = ConfigurationChanges()
             loop = _Loop(clock, database_pool, password_pool, directory_pool, changes, group)
             serving = _Serving(settings, data, database, certificates, loop, admin_password_file)
-            front = Front(certificates.authority.certificate_pem.decode())
-            try:
-                ours = await lease_thread.run(lease.try_take)
-            except DatabaseAway:
-                if first_keys:
-                    raise
-                ours = False
-            if ours:
-                front.serve(await serving.begin(https))
-            server = HttpsServer(front, certificates)
-            running = group.create_task(server.serve(sockets=[listening]), name="https")
-            while not server.started and not running.done():  # noqa: ASYNC110 - uvicorn tells only by this flag
-                await asyncio.sleep(0.01)
-            helpers = [
-                group.create_task(_renew(server, certificates, clock), name="certificate"),
-                group.create_task(_hold(lease, lease_thread, front, serving, https), name="lease"),
-            ]
-            log.info("management server answers", extra={"https": https, "standby": not ours})
-            try:
-                yield Running(https, certificates.ca_path, serving.needs_setup, serving.setup_code, not ours)
-            finally:
-                changes.close()
-                for helper in [*helpers, *serving.helpers]:
-                    helper.cancel()
-                serving.stop()
-                server.should_exit = True
-                # before the group cancels them a second time
-                await asyncio.wait([running, *helpers, *serving.helpers])
+            with closing(serving):
+                front = Front(certificates.authority.certificate_pem.decode())
+                try:
+                    ours = await lease_thread.run(lease.try_take)
+                except DatabaseAway:
+                    if first_keys:
+                        raise
+                    ours = False
+                if ours:
+                    front.serve(await serving.begin(https))
+                server = HttpsServer(front, certificates)
+                running = group.create_task(server.serve(sockets=[listening]), name="https")
+                while not server.started and not running.done():  # noqa: ASYNC110 - uvicorn tells only by this flag
+                    await asyncio.sleep(0.01)
+                helpers = [
+                    group.create_task(_renew(server, certificates, clock), name="certificate"),
+                    group.create_task(_hold(lease, lease_thread, front, serving, https), name="lease"),
+                ]
+                log.info("management server answers", extra={"https": https, "standby": not ours})
+                try:
+                    yield Running(https, certificates.ca_path, serving.needs_setup, serving.setup_code, not ours)
+                finally:
+                    changes.close()
+                    for helper in [*helpers, *serving.helpers]:
+                        helper.cancel()
+                    serving.stop()
+                    server.should_exit = True
+                    # before the group cancels them a second time
+                    await asyncio.wait([running, *helpers, *serving.helpers])
     finally:
         listening.close()
         await give_back(lease)
@@ -197,6 +208,7 @@ class _Serving:
         self._certificates = certificates
         self._admin_password_file = admin_password_file
         self._services: Services | None = None
+        self._open = ExitStack()
 
     async def begin(self, https: str) -> ASGIApp:
         """Make everything and return what answers clients."""
@@ -204,10 +216,20 @@ class _Serving:
         journal = Journal(loop.clock)
         self._database.on_change(loop.changes.happened)
         self._database.on_change(journal.happened)
+        outbox = await asyncio.to_thread(Outbox, self._data / "management" / "outbox.sqlite3")
+        self._open.callback(outbox.close)
+        seal = await asyncio.to_thread(Seal, self._data / "management" / "secrets.key")
+        audit = AuditLog(self._database, AuditChain(seal.key_for(PURPOSE)))
+        trail = AuditTrail(outbox, loop.clock, audit)
+        self._open.enter_context(trail.running(AUDIT_LOGGER))
+        note_row_changes(self._database, trail)
         services = await loop.database_pool.run(
-            _services, self._settings, self._data, self._database, self._certificates, loop
+            _services, self._settings, self._data, self._database, self._certificates, loop, seal, audit
         )
         self._services = services
+        if self._settings.audit_keep_days:
+            self._start("audit retention", _forget_audit(services, trail, self._settings.audit_keep_days))
+        self._start("audit delivery", deliver_audit(outbox, trail, partial(_keep_audit, services), loop.clock))
         if self._admin_password_file is not None:
             await loop.password_pool.run(_first_user, services, self._admin_password_file)
         self.needs_setup = await loop.database_pool.run(_needs_setup, services)
@@ -230,6 +252,10 @@ class _Serving:
         if self._services is not None:
             self._services.tasks.stop_all()
 
+    def close(self) -> None:
+        """Once no request is answered any more: put the last audit entries on disk. Blocking."""
+        self._open.close()
+
     def _start(self, name: str, work: Coroutine[None, None, None]) -> None:
         self.helpers.append(self.loop.group.create_task(work, name=name))
 
@@ -246,12 +272,14 @@ class _Loop:
     group: asyncio.TaskGroup
 
 
-def _services(
+def _services(  # noqa: PLR0917 - as many parts as there are
     settings: ManagementSettings,
     data: Path,
     database: Database,
     certificates: SiteCertificates,
     loop: _Loop,
+    seal: Seal,
+    audit: AuditLog,
 ) -> Services:
     """Build everything that works on the database. Runs in the database's pool."""
 
@@ -260,7 +288,6 @@ def _services(
     def now_s() -> float:
         return clock.now_us() / 1e6
 
-    seal = Seal(data / "management" / "secrets.key")
     items = Items(seal, clock)
     policy = PasswordPolicy(
         settings.password_min_chars,
@@ -370,6 +397,7 @@ def _services(
         site_id=site_id,
         site_name=name,
         issuer=issuer,
+        audit=audit,
         ca_pem=ca_pem,
         own_addresses=own_addresses(),
     )
@@ -408,6 +436,22 @@ async def _revoked(services: Services) -> frozenset[str]:
         return await services.database_pool.run(read)
     except DatabaseAway:
         return frozenset()  # asked again soon
+
+
+async def _forget_audit(services: Services, trail: AuditTrail, keep_days: int) -> None:
+    """Remove entries that are too old, some each hour: a clock that jumps for a moment must not empty the log."""
+    while True:
+        before_us = services.clock.now_us() - keep_days * 86_400 * US_PER_S
+        try:
+            if removed := await services.database_pool.run(services.audit.forget, before_us):
+                trail.say("system", "old audit entries removed", count=removed)
+        except VmsError as failed:
+            log.error("old audit entries not removed", extra={"cause": str(failed)})
+        await services.clock.sleep(3600.0)
+
+
+async def _keep_audit(services: Services, batch: AuditBatch) -> None:
+    await services.database_pool.run(services.audit.take, batch, MANAGEMENT)
 
 
 async def _renew(server: HttpsServer, certificates: SiteCertificates, clock: Clock) -> None:

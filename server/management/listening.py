@@ -70,6 +70,14 @@ def shown_host(settings: ManagementSettings, hosts: tuple[str, ...]) -> str:
     return "127.0.0.1"
 
 
+def known_host(settings: ManagementSettings, hosts: tuple[str, ...]) -> str:
+    """Return the name under which to tell other machines about this server."""
+    address = ipaddress.ip_address(str(settings.bind_address))
+    if address.is_unspecified:
+        return hosts[0]
+    return f"[{address}]" if address.version == 6 else str(address)
+
+
 class _Connections:
     """Every open connection, so that none is left when the server stops.
 

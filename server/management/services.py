@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from common.foundation.clock import Clock
 from common.foundation.pools import BoundedPool
 from server.management.api.tasks import LongTasks
+from server.management.audit.log import AuditLog
 from server.management.configuration.changes import ConfigurationChanges
 from server.management.configuration.items import Items
 from server.management.configuration.recorder_feed import RecorderFeed
@@ -75,5 +76,6 @@ class Services:
     site_id: str
     site_name: str
     issuer: str
+    audit: AuditLog
     ca_pem: str
     own_addresses: frozenset[str]

@@ -96,7 +96,7 @@ async def keep_lease(lease: Lease, thread: BoundedPool, clock: Clock, late: Call
 
 def shown_lateness(late_s: float) -> None:
     """Warn when beats come so late that another server may take over though this one works."""
-    if late_s > BEAT_S:
+    if late_s > 1.0:
         log.warning("this server is short of time", extra={"late_s": round(late_s, 1)})
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import ExitStack, closing
 
 from common.foundation.clock import SystemClock
 from common.foundation.settings import load_settings
@@ -13,7 +14,10 @@ from server.recording.configuration.enrolment import joined, own_hosts
 from server.recording.configuration.feed import ConfigurationFeed
 from server.recording.gateway import GatewayPlan, running_gateway
 from server.recording.settings import RecordingSettings
+from server.recording.storages.watching import StorageWatch
+from server.runtime.audit_trail import AuditTrail
 from server.runtime.daemon import Daemon, run_daemon
+from server.runtime.outbox import Outbox
 
 
 async def serve(started: Daemon) -> None:
@@ -23,12 +27,19 @@ async def serve(started: Daemon) -> None:
     clock = SystemClock()
     # Bound before joining: management is told the port, which may be any free one.
     with (
+        ExitStack() as opened,
         bound_socket(settings.listen, settings.media_port) as listener,
         RecorderArchives(recordings, started.data, clock, _archiving(settings)) as archives,
     ):
         port = listener.getsockname()[1]
         identity = await joined(settings, started.data, port, clock)
-        feed = ConfigurationFeed(settings, identity, started.data, port, clock)
+        outbox = opened.enter_context(closing(Outbox(started.data / "recording" / "outbox.sqlite3")))
+        trail = AuditTrail(outbox, clock)
+        opened.enter_context(trail.running("server.recording.audit"))
+        watch = StorageWatch(started.data, recordings, clock)
+        feed = ConfigurationFeed(
+            settings, identity, started.data, port, clock, audit=(outbox, trail), storages=watch.current
+        )
         plan = GatewayPlan(
             recordings,
             started.data,
@@ -40,6 +51,7 @@ async def serve(started: Daemon) -> None:
             viewers=settings.viewers,
             seal_s=settings.seal_s,
             archives=archives,
+            watch=watch,
             exports=settings.exports_dir,
             exports_at_once=settings.exports_at_once,
             exports_kept_days=settings.exports_kept_days,

@@ -24,6 +24,9 @@ class RecordingSettings(Settings):
         "Address of the management server, as https://host:port.",
         pattern=r"^https://[^/\s@]+/?$",
     )
+    other_management_urls: tuple[str, ...] = setting(
+        (), "Where else management may serve: the servers that stand by for it, each as https://host:port."
+    )
     management_ca_file: Path | None = setting(
         None,
         "Certificate of the authority that signed the management server's, in PEM. Needed when management runs on "

@@ -36,13 +36,13 @@ told = Console(stderr=True, highlight=False)
 Data = Annotated[Path | None, typer.Option("--data", help="Data folder of the server.")]
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file of the server.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-_PLACE = f"postgresql://..., mssql://..., sqlite:////file, or '{CONFIGURED}': the one in the settings."
+PLACE = f"postgresql://..., mssql://..., sqlite:////file, or '{CONFIGURED}': the one in the settings."
 Passphrase = Annotated[Path, typer.Option("--passphrase-file", help="File whose first line is the passphrase.")]
 
 
 @app.command()
 def copy(
-    source: Annotated[str, typer.Argument(help=_PLACE, show_default=False)],
+    source: Annotated[str, typer.Argument(help=PLACE, show_default=False)],
     dest: Annotated[str, typer.Argument(help="The same. It must be empty.", show_default=False)],
     data: Data = None,
     config: Config = None,
@@ -56,8 +56,8 @@ def copy(
 
     def work() -> dict[str, Any]:
         with (
-            closing(_database(source, data, config, must_exist=True)) as reading,
-            closing(_database(dest, data, config)) as writing,
+            closing(opened_place(source, data, config, must_exist=True)) as reading,
+            closing(opened_place(dest, data, config)) as writing,
             _progress(quiet=json) as progress,
         ):
             sums = copy_database(reading, writing, progress)
@@ -74,12 +74,12 @@ def copy(
         )
         told.print("Set [management] database_url to it, and keep secrets.key, ca.pem and ca.key where they are.")
 
-    _finish(work, show, as_json=json)
+    finish(work, show, as_json=json)
 
 
 @app.command()
 def check(
-    place: Annotated[str, typer.Argument(help=_PLACE)] = CONFIGURED,
+    place: Annotated[str, typer.Argument(help=PLACE)] = CONFIGURED,
     data: Data = None,
     config: Config = None,
     json: AsJson = False,
@@ -90,7 +90,7 @@ def check(
     key_file = (data or default_data_dir()) / "management" / "secrets.key"
 
     def work() -> dict[str, Any]:
-        with closing(_database(place, data, config, must_exist=True)) as database:
+        with closing(opened_place(place, data, config, must_exist=True)) as database:
             counts, problems = check_database(database, key_file)
             return {"database": str(database.address), "rows": counts, "problems": problems}
 
@@ -100,7 +100,7 @@ def check(
         if not report["problems"]:
             told.print(f"{escape(report['database'])}: {sum(report['rows'].values())} rows, all in order.")
 
-    if _finish(work, show, as_json=json)["problems"]:
+    if finish(work, show, as_json=json)["problems"]:
         raise typer.Exit(EXIT_FOUND)
 
 
@@ -120,7 +120,7 @@ def save_keys_of(
     def show(_: dict[str, Any]) -> None:
         told.print(f"The keys are in {escape(str(file))}. Whoever has it and the passphrase can act as the site.")
 
-    _finish(work, show)
+    finish(work, show)
 
 
 @keys_app.command("restore")
@@ -136,10 +136,10 @@ def restore_keys_of(
         restore_keys(folder, file, read_password(passphrase_file))
         return {}
 
-    _finish(work, lambda _: told.print(f"{escape(str(folder))} has the site's keys now."))
+    finish(work, lambda _: told.print(f"{escape(str(folder))} has the site's keys now."))
 
 
-def _database(place: str, data: Path | None, config: Path | None, *, must_exist: bool = False) -> "Database":
+def opened_place(place: str, data: Path | None, config: Path | None, *, must_exist: bool = False) -> "Database":
     from server.management.database.address import read_database_url, sqlite_file
     from server.management.database.opening import address_of, program_name
     from server.management.database.store import Database, DatabaseUnusable
@@ -158,7 +158,7 @@ def _database(place: str, data: Path | None, config: Path | None, *, must_exist:
     return Database(address, program=f"{program_name()} tool")
 
 
-def _finish(
+def finish(
     work: Callable[[], dict[str, Any]], show: Callable[[dict[str, Any]], None], *, as_json: bool = False
 ) -> dict[str, Any]:
     try:

@@ -5,6 +5,9 @@ The peer on the wire is a stub of ours that knows no SQL.
 
 import io
 import re
+import ssl
+import subprocess
+import sys
 
 import pytest
 from alembic import command
@@ -12,6 +15,8 @@ from alembic.config import Config
 from sqlalchemy import Engine, event, text
 from sqlalchemy.schema import ExecutableDDLElement
 
+from common.net.certificates import create_authority, issue_certificate
+from common.net.tls import server_context
 from server.management.database.address import read_database_url
 from server.management.database.engines import DatabaseLimits
 from server.management.database.outage import DatabaseAway
@@ -139,6 +144,45 @@ def test_an_unencrypted_server_is_refused_where_encryption_is_asked_for():
         with pytest.raises((DatabaseUnusable, DatabaseAway)):
             database.migrate()
     assert server.logins == []  # the password was not sent
+
+
+@pytest.fixture
+def certified(tmp_path):
+    """A server with a certificate for 127.0.0.1, of an authority in `ca.pem`; another authority is in `other.pem`."""
+    authority = create_authority("SQL Server")
+    (tmp_path / "ca.pem").write_bytes(authority.certificate_pem)
+    (tmp_path / "other.pem").write_bytes(create_authority("Somebody else").certificate_pem)
+    issue_certificate(authority, ["127.0.0.1"]).write(tmp_path / "server.crt", tmp_path / "server.key")
+    context = server_context(tmp_path / "server.crt", tmp_path / "server.key")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # inside TDS 7.4 there is no other
+    with tds_server() as server:
+        server.tls = context
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("options", "good"),
+    [("tls=encrypt", True), ("ca_file={folder}/ca.pem", True), ("ca_file={folder}/other.pem", False), ("", False)],
+    ids=["encrypted", "right authority", "wrong authority", "unknown authority"],
+)
+def test_the_certificate_is_checked_before_the_password_is_sent(certified, tmp_path, options, good):
+    # In a process of its own: FreeTDS is told its authority for a whole process.
+    code = (
+        "import sys\n"
+        "from sqlalchemy import text\n"
+        "from server.management.database.address import read_database_url\n"
+        "from server.management.database.engines import DatabaseLimits\n"
+        "from server.management.database.store import Database\n"
+        "database = Database(read_database_url(sys.argv[1], sys.argv[2]), DatabaseLimits(4, 2, 2, 0.1))\n"
+        "with database.read() as session: print(session.execute(text('SELECT name FROM sites')).scalar())\n"
+    )
+    certified.answers.append(("FROM sites", Rows(("name",), (("North",),))))
+    url = f"mssql://vedette@127.0.0.1:{certified.port}/site?{options.format(folder=tmp_path)}"
+    done = subprocess.run(
+        [sys.executable, "-c", code, url, PASSWORD], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout.strip() == "North") is good, done.stderr
+    assert bool(certified.logins) is good
 
 
 @pytest.mark.parametrize(

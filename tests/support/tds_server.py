@@ -6,6 +6,7 @@ notes every statement.
 
 import re
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Iterator
@@ -59,6 +60,7 @@ class TdsServer:
     statements: list[str] = field(default_factory=list)
     logins: list[dict[str, str]] = field(default_factory=list)
     password: str = PASSWORD
+    tls: ssl.SSLContext | None = None
 
     def answer_to(self, statement: str) -> Answer | None:
         for pattern, answer in (*self.answers, *_FIRST_QUESTIONS):
@@ -100,12 +102,52 @@ def tds_server() -> Iterator[TdsServer]:
             thread.join()
 
 
-def _serve(server: TdsServer, connection: socket.socket) -> None:
-    with connection, suppress(OSError, EOFError):
+class _TlsLine:
+    """TLS inside TDS: the handshake travels in PRELOGIN packets, everything after it in the open (MS-TDS, 2.2.6.5)."""
+
+    def __init__(self, connection: socket.socket, context: ssl.SSLContext) -> None:
+        self._connection = connection
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        while True:
+            try:
+                self._tls.do_handshake()
+                done = True
+            except ssl.SSLWantReadError:
+                done = False
+            if data := self._outgoing.read():
+                _send(connection, data, PRELOGIN)
+            if done:
+                return
+            self._incoming.write(_receive(connection)[1])
+
+    def recv(self, most: int) -> bytes:
+        while True:
+            try:
+                return self._tls.read(most)
+            except ssl.SSLWantReadError:
+                data = self._connection.recv(65_536)
+                if not data:
+                    return b""
+                self._incoming.write(data)
+
+    def sendall(self, data: bytes) -> None:
+        self._tls.write(data)
+        self._connection.sendall(self._outgoing.read())
+
+
+Line = socket.socket | _TlsLine
+
+
+def _serve(server: TdsServer, plain: socket.socket) -> None:
+    connection: Line = plain
+    with plain, suppress(OSError, EOFError):
         while True:
             kind, message = _receive(connection)
             if kind == PRELOGIN:
-                _send(connection, _prelogin())
+                _send(connection, _prelogin(3 if server.tls is not None else 2))
+                if server.tls is not None:
+                    connection = _TlsLine(plain, server.tls)
             elif kind == LOGIN7:
                 login = _login(message)
                 server.logins.append(login)
@@ -134,7 +176,7 @@ def _serve(server: TdsServer, connection: socket.socket) -> None:
                     _send(connection, _done(0))
 
 
-def _receive(connection: socket.socket) -> tuple[int, bytes]:
+def _receive(connection: Line) -> tuple[int, bytes]:
     message = b""
     while True:
         kind, status, length, *_ = struct.unpack(">BBHHBB", _exactly(connection, 8))
@@ -143,7 +185,7 @@ def _receive(connection: socket.socket) -> tuple[int, bytes]:
             return kind, message
 
 
-def _exactly(connection: socket.socket, count: int) -> bytes:
+def _exactly(connection: Line, count: int) -> bytes:
     data = b""
     while len(data) < count:
         block = connection.recv(count - len(data))
@@ -153,17 +195,17 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
     return data
 
 
-def _send(connection: socket.socket, message: bytes) -> None:
+def _send(connection: Line, message: bytes, kind: int = REPLY) -> None:
     most = 4000
     parts = [message[at : at + most] for at in range(0, len(message), most)] or [b""]
     for number, part in enumerate(parts, 1):
         last = 1 if number == len(parts) else 0
-        connection.sendall(struct.pack(">BBHHBB", REPLY, last, len(part) + 8, 0, number % 256, 0) + part)
+        connection.sendall(struct.pack(">BBHHBB", kind, last, len(part) + 8, 0, number % 256, 0) + part)
 
 
-def _prelogin() -> bytes:
-    """Version 16, and no encryption (2.2.6.5)."""
-    version, encryption = struct.pack(">BBHH", 16, 0, 1000, 0), b"\x02"
+def _prelogin(encryption_mode: int) -> bytes:
+    """Version 16, and encryption: 2 is none, 3 required (2.2.6.5)."""
+    version, encryption = struct.pack(">BBHH", 16, 0, 1000, 0), bytes((encryption_mode,))
     table = struct.pack(">BHH", 0, 11, 6) + struct.pack(">BHH", 1, 17, 1) + b"\xff"
     return table + version + encryption
 

@@ -5,10 +5,11 @@ from typing import Any
 from fastapi import FastAPI
 
 from common.api import service_channel
-from server.management.api import account, authorize, external_sign_in, idp, internal, rest, well_known
+from server.management.api import account, audit, authorize, external_sign_in, idp, internal, rest, well_known
 from server.management.api.answers import HANDLERS
 from server.management.api.plain_paths import PlainPaths
 from server.management.api.security_headers import SecurityHeaders
+from server.management.api.visitors import Visitors
 from server.management.channel.switchboard import Switchboard
 from server.management.services import Services
 
@@ -26,6 +27,7 @@ def application(services: Services, switchboard: Switchboard) -> FastAPI:
     )
     app.add_middleware(PlainPaths)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Visitors)
     for prefix in idp.PREFIXES:
         app.include_router(idp.router(services), prefix=prefix)
         app.include_router(authorize.router(services), prefix=prefix)
@@ -33,6 +35,7 @@ def application(services: Services, switchboard: Switchboard) -> FastAPI:
     app.include_router(well_known.router(services))
     app.include_router(internal.router(services))
     app.include_router(account.router(services))
+    app.include_router(audit.router(services))
     app.include_router(rest.router(services))
     app.add_api_websocket_route(service_channel.PATH, switchboard.serve)
     return app

@@ -13,6 +13,7 @@ from common.model.permissions import SECURITY, Verb
 from common.net.tokens import RECORDERS, Principal
 from server.management.identity.authority import namespace_of
 from server.management.services import Services
+from server.runtime.audit_trail import signed_in_as
 
 audit = logging.getLogger("server.management.audit")
 
@@ -32,7 +33,9 @@ def bearer(request: Request) -> str:
 
 async def principal_of(services: Services, token: str) -> Principal:
     """Return who a token speaks for, with the roles held now; raise NotSignedIn."""
-    return await services.database_pool.run(_principal, services, token)
+    principal = await services.database_pool.run(_principal, services, token)
+    signed_in_as(principal.name, str(principal.user_id))
+    return principal
 
 
 def _principal(services: Services, token: str) -> Principal:

@@ -147,7 +147,8 @@ class Items:
         properties, secrets = _split(item)
         if properties != before or secrets != old_secrets:
             row.properties = json.dumps(properties)
-            row.secrets = self._sealed(secrets)
+            if secrets != old_secrets:
+                row.secrets = self._sealed(secrets)
             row.version += 1
             row.modified_us = self._clock.now_us()
             session.flush()

@@ -2,7 +2,7 @@
 
 sqlite:////var/lib/vedette/configuration.sqlite3
 postgresql://vedette@db1:5432,db2:5432/vedette?tls=verify&ca_file=/etc/vedette/db-ca.pem&password_file=/etc/vedette/db
-mssql://vedette@sql.example:1433/vedette?tls=encrypt
+mssql://vedette@sql.example:1433/vedette?ca_file=/etc/vedette/db-ca.pem
 """
 
 from collections.abc import Mapping
@@ -64,7 +64,10 @@ def read_database_url(text: str, password: str = "") -> DatabaseAddress:
         if not path.is_absolute():
             raise WrongDatabaseUrl("a SQLite file is given with its whole path: sqlite:////folder/file.sqlite3")
         return sqlite_file(path)
-    parts = urlsplit(f"//{rest}")
+    try:
+        parts = urlsplit(f"//{rest}")
+    except ValueError:
+        raise WrongDatabaseUrl("its host cannot be read; write it like postgresql://user@host:5432/database") from None
     login, _, places = parts.netloc.rpartition("@")
     user, _, given = login.partition(":")
     options = dict(parse_qsl(parts.query))
@@ -78,14 +81,8 @@ def read_database_url(text: str, password: str = "") -> DatabaseAddress:
     if tls not in _TLS:
         raise WrongDatabaseUrl("tls must be off, encrypt or verify")
     hosts = _hosts(options.get("host") or places, DEFAULT_PORTS[kind])
-    if kind == "mssql":
-        if len(hosts) > 1:
-            raise WrongDatabaseUrl("SQL Server is given as one host; for several, that of the availability listener")
-        if tls == "verify":
-            raise WrongDatabaseUrl(
-                "the driver for SQL Server encrypts but cannot check the server's certificate; "
-                "write tls=encrypt if the network between is trusted"
-            )
+    if kind == "mssql" and len(hosts) > 1:
+        raise WrongDatabaseUrl("SQL Server is given as one host; for several, that of the availability listener")
     secret = unquote(given) or _from_file(options.get("password_file", "")) or password
     return DatabaseAddress(
         cast(Kind, kind),

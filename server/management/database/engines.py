@@ -10,7 +10,7 @@ from server.management.database import sql_server
 from server.management.database.address import DatabaseAddress
 
 _SSL_MODES = {"off": "disable", "encrypt": "require", "verify": "verify-full"}
-_ENCRYPTIONS = {"off": "off", "encrypt": "require"}
+_ENCRYPTIONS = {"off": "off", "encrypt": "require", "verify": "require"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,8 @@ def _postgresql(address: DatabaseAddress, limits: DatabaseLimits, program: str) 
 
 def _sql_server(address: DatabaseAddress, limits: DatabaseLimits, program: str) -> Engine:
     host, port = address.hosts[0]
+    if address.tls == "verify":
+        sql_server.trust_only(address.ca_file or "system")
     return create_engine(
         sql_server.URL,
         connect_args={

@@ -23,9 +23,9 @@ from server.management.database.store import Database
 
 log = logging.getLogger(__name__)
 
-BEAT_S = 1.0
-LOOK_S = 0.5
-STALLED_S = 3.0
+BEAT_S = 0.5
+LOOK_S = 0.25
+STALLED_S = 2.5
 """A holder that lives but has not moved for so long has lost the lease."""
 SITE = "management"
 

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 _LIMITS = DatabaseLimits(pool=1, connect_timeout_s=2, statement_timeout_s=2)
 _KEY = 0x7EDE77E
+_ENDS_WITHIN_S = 2.0
+_TOLD_BYTES = 1024
 _TAKE = {
     "postgresql": text(f"SELECT CASE WHEN pg_try_advisory_lock({_KEY}) THEN 0 ELSE -1 END"),
     # sp_getapplock gives 0 or 1 for a lock that is ours, below 0 for none
@@ -148,17 +151,17 @@ class FileLock:
         process = psutil.Process()
         told = {"host": socket.gethostname(), "pid": process.pid, "started": process.create_time(), "beat": self._beats}
         data = json.dumps(told).encode()
-        os.pwrite(self._descriptor, data.ljust(256), 0)
+        os.pwrite(self._descriptor, data.ljust(_TOLD_BYTES), 0)
 
     def pulse(self) -> object:
         assert self._descriptor is not None
-        return os.pread(self._descriptor, 256, 0) or None
+        return os.pread(self._descriptor, _TOLD_BYTES, 0) or None
 
     def end_holder(self, program: str) -> bool:
         """End it: it has the file's lock as long as it exists, and it does nothing."""
         assert self._descriptor is not None
         try:
-            told = json.loads(os.pread(self._descriptor, 256, 0))
+            told = json.loads(os.pread(self._descriptor, _TOLD_BYTES, 0))
             holder = psutil.Process(told["pid"])
             if told["host"] != socket.gethostname() or holder.create_time() != told["started"]:
                 return False
@@ -166,13 +169,17 @@ class FileLock:
                 return False
             log.warning("ending a server that has stopped", extra={"pid": holder.pid, "program": program})
             holder.kill()
-            holder.wait(2)
         except psutil.NoSuchProcess:
             pass
         except (ValueError, KeyError, TypeError, psutil.Error) as failed:
             log.error("cannot end the server that has stopped", extra={"reason": str(failed)})
             return False
-        return self.take()
+        give_up_s = time.monotonic() + _ENDS_WITHIN_S
+        while not self.take():
+            if time.monotonic() >= give_up_s:
+                return False
+            time.sleep(0.02)
+        return True
 
     def release(self) -> None:
         if self._descriptor is not None:

@@ -6,6 +6,8 @@ The key is a file beside the database, readable by its owner only: a copy of the
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from common.foundation.places import write_private
 from server.management.database.store import DatabaseUnusable
@@ -20,9 +22,14 @@ class Seal:
         try:
             if not key_file.exists():
                 write_private(key_file, Fernet.generate_key())
-            self._fernet = Fernet(key_file.read_bytes().strip())
+            self._key = key_file.read_bytes().strip()
+            self._fernet = Fernet(self._key)
         except (OSError, ValueError) as error:
             raise DatabaseUnusable(f"the key {key_file}: {error}", path=str(key_file)) from error
+
+    def key_for(self, purpose: str) -> bytes:
+        """Return a key for something else, derived from ours (HKDF, RFC 5869): 32 bytes."""
+        return HKDF(hashes.SHA256(), 32, salt=None, info=purpose.encode()).derive(self._key)
 
     def seal(self, clear: bytes) -> bytes:
         return self._fernet.encrypt(clear)

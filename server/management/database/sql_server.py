@@ -6,6 +6,10 @@
   one table (error 1785). What hangs below a removed row is removed by `cascades`, on every database alike.
 """
 
+import atexit
+import os
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ForeignKeyConstraint
@@ -15,6 +19,19 @@ from sqlalchemy.dialects.mssql.pymssql import MSDialect_pymssql
 
 COLLATION = "Latin1_General_100_BIN2"
 URL = "mssql+vedette://"
+
+
+def trust_only(authority: str) -> None:
+    """Have the driver's connections check the server's certificate and its name: by a file of authorities, or `system`.
+
+    FreeTDS, inside the driver, is told so by a settings file only, for the whole process. It is not told elsewhere: the
+    variable that names it is ours from then on.
+    """
+    descriptor, name = tempfile.mkstemp(prefix="vedette-freetds-", suffix=".conf")
+    atexit.register(Path(name).unlink, missing_ok=True)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(f"[global]\n\tca file = {authority}\n\tcheck certificate hostname = yes\n")
+    os.environ["FREETDSCONF"] = name
 
 
 class _Types(MSTypeCompiler):

@@ -77,17 +77,36 @@ class Database:
         self.outage = Outage(self.limits.patience_s)
         self.fence: Fence | None = None
         self._writing = threading.Lock()
+        self._here = threading.local()
+        self._closing: list[Callable[[], None]] = []
+        self._finishing: list[Callable[[Session], None]] = []
         self._listeners: list[Listener] = []
         self.engine = open_engine(self.address, self.limits, program)
         self._readers = for_reading(self.engine)
         self._writers = for_writing(self.engine)
 
     def close(self) -> None:
+        for closing in self._closing:
+            closing()
+        self._closing.clear()
         self.engine.dispose()
+
+    def on_close(self, closing: Callable[[], None]) -> None:
+        """Call `closing` when nobody uses the database any more."""
+        self._closing.append(closing)
 
     def on_change(self, listener: Listener) -> None:
         """Call `listener`, in the writing thread, after each transaction that changed what recorders are told."""
         self._listeners.append(listener)
+
+    def before_commit(self, finish: Callable[[Session], None]) -> None:
+        """Call `finish` at the end of each writing transaction, as a part of it."""
+        self._finishing.append(finish)
+
+    def open_transaction(self) -> Session | None:
+        """Return the writing transaction that this thread is in, if it is in one."""
+        session: Session | None = getattr(self._here, "session", None)
+        return session
 
     def migrate(self) -> None:
         """Create the file or tables where there are none, and bring them up to date.
@@ -119,7 +138,14 @@ class Database:
             ConfigurationSession(self._writers, expire_on_commit=False) as session,
         ):
             mark = "" if self.fence is None else self.fence.enter(session)
-            yield session
+            self._here.session = session
+            try:
+                yield session
+                session.flush()
+            finally:
+                self._here.session = None
+            for finish in self._finishing:
+                finish(session)
             changes: Sequence[ItemChange] | None = session.info.get("changes")
             session.flush()
             self._commit(session, mark)

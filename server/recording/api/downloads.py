@@ -14,6 +14,7 @@ from common.protocols.http_request import HttpRequest, byte_range
 from server.recording.api.door import Door, Gone
 from server.recording.api.exports import ExportService
 from server.recording.api.services import TokenCheck
+from server.runtime.audit_trail import ORIGIN, Origin
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,8 @@ class Downloads:
         token = request.bearer
         if token is None:
             raise NotSignedIn("no access token")
+        peer = door.transport.get_extra_info("peername")
+        ORIGIN.set(Origin(address=str(peer[0]) if peer else "", client=request.headers.get("user-agent", "")[:200]))
         who = self._tokens.verify(token)
         parts = request.parts()[1:]
         if not parts:

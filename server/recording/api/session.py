@@ -16,6 +16,7 @@ from common.protocols.media_channel.messages import (
     VERSION,
     Authenticate,
     ClientMessage,
+    DeletionConfirm,
     Done,
     ExportControl,
     ExportCreate,
@@ -42,8 +43,10 @@ from server.recording.api.services import RecorderServices
 from server.recording.api.subscriptions import Subscriptions
 from server.recording.api.viewer_socket import MediaSocket
 from server.recording.mediadb.contract import Span, TrackKey
+from server.runtime.audit_trail import ORIGIN, Origin
 
 log = logging.getLogger(__name__)
+audit = logging.getLogger("server.recording.audit")
 
 SIGN_IN_S = 5.0
 EXPIRY_GRACE_S = 60.0
@@ -95,6 +98,7 @@ class ViewerSession:
             await self._close(failed)
 
     async def _serve(self, header_token: str | None) -> None:
+        ORIGIN.set(_origin(self._socket))
         self._principal = self._services.tokens.verify(header_token or await self._first_token())
         self._sender.say(Hello(VERSION, self._services.recorder, self._services.clock.now_us()))
         async with asyncio.TaskGroup() as tasks:
@@ -143,6 +147,8 @@ class ViewerSession:
             await self._start(tasks, message.id, lambda: self._record(message))
         elif isinstance(message, (ExportCreate, ExportList, ExportControl)):
             await self._start(tasks, message.id, lambda: self._export(message))
+        elif isinstance(message, DeletionConfirm):
+            await self._start(tasks, message.id, lambda: self._confirm(message))
         elif isinstance(message, LockMessage):
             await self._start(tasks, message.id, lambda: self._lock(message))
         else:
@@ -183,12 +189,21 @@ class ViewerSession:
             raise NoSuchTrack(f"no device {request.device}", track="", device=request.device)
         self._require(Verb.RECORD, request.device)
         await self._services.manual.set_manual(request.device, request.on)
+        who = {} if self._principal is None else {"user": self._principal.name, "user_id": self._principal.user_id}
+        action = "recording started by hand" if request.on else "recording stopped by hand"
+        audit.info(action, extra={**who, "item": f"cameras/{request.device}"})
         return Done(request.id)
 
     async def _export(self, message: ExportCreate | ExportList | ExportControl) -> ServerMessage:
         return await answer_export(
             message, self._services.exports, self._services.devices, self._services.access, self._principal
         )
+
+    async def _confirm(self, message: DeletionConfirm) -> Done:
+        if not self._is_administrator:
+            raise NotPermitted("confirm a deletion")
+        await self._services.deletions.confirm_deletion(message.storage)
+        return Done(message.id)
 
     async def _lock(self, message: LockMessage) -> ServerMessage:
         services = self._services
@@ -229,6 +244,13 @@ class ViewerSession:
         else:
             log.info("viewer sent away", extra={"code": code, "reason": reason})
         await self._socket.close(code, reason.encode()[:120].decode(errors="ignore"))
+
+
+def _origin(socket: MediaSocket) -> Origin:
+    """Where a viewer is and what its program calls itself, for the audit log."""
+    peer = socket.remote_address
+    program = "" if socket.request is None else socket.request.headers.get("User-Agent", "")
+    return Origin(address=str(peer[0]) if peer else "", client="".join(filter(str.isprintable, program))[:200])
 
 
 def _first_cause(failed: BaseExceptionGroup) -> BaseException:

@@ -24,9 +24,11 @@ from common.protocols.media_channel.messages import (
     Subscribed,
 )
 from server.recording.api.answers import subscription_error
+from server.recording.api.devices import KnownTrack
 from server.recording.api.live_source import LiveSource
 from server.recording.api.sender import Sender, Source
 from server.recording.api.services import RecorderServices
+from server.recording.api.viewing_audit import ViewingAudit
 from server.recording.mediadb.contract import TrackKey
 from server.recording.playback.either_track import EitherTrack, GopSource
 from server.recording.playback.group import PlaybackGroup
@@ -54,6 +56,7 @@ class Subscriptions:
         self._sender = sender
         self._tasks = tasks
         self._read_ahead = ReadAhead()
+        self._viewing = ViewingAudit()
         self._subs: dict[int, _Subscription] = {}
         self._groups: dict[int, PlaybackGroup] = {}
 
@@ -70,15 +73,23 @@ class Subscriptions:
         try:
             removed_too = who is not None and who.is_administrator and wanted.from_us is not None
             known = self._services.devices.find(key, removed_too=removed_too)
-            self._services.access.require(who, _needed(wanted), wanted.device)
+            self._require(who, wanted, known)
         except VmsError as error:
             self._sender.say(subscription_error(error, wanted.sub))
             return
+        self._viewing.watched(who, wanted.device, known, wanted.from_us)
         self._sender.say(Subscribed(wanted.sub, known.kind))
         if wanted.from_us is None:
             self._begin_live(wanted, key)
         else:
             self._begin_recorded(wanted, key, known.kind == "audio")
+
+    def _require(self, who: Principal | None, wanted: Subscribe, known: KnownTrack) -> None:
+        try:
+            self._services.access.require(who, _needed(wanted), wanted.device)
+        except NotPermitted as refused:
+            self._viewing.refused(who, wanted.device, known, str(refused))
+            raise
 
     def end(self, sub: int) -> None:
         """End a subscription; unknown numbers are ignored."""

@@ -63,7 +63,8 @@ async def _join(settings: RecordingSettings, data: Path, media_port: int, clock:
         media_port=media_port,
         hosts=own_hosts(settings),
     )
-    async with ManagementApi(settings.management_url, tls, clock) as management:
+    others = settings.other_management_urls
+    async with ManagementApi(settings.management_url, tls, clock, others=others) as management:
         reply = await management.enrol(request)
     return save_identity(data, reply, key_pem)
 

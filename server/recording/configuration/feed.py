@@ -9,6 +9,7 @@ from pathlib import Path
 
 from common.api.enrolment import STATUS_EVERY_S, RecorderStatus, RenewRequest
 from common.api.recorder_configuration import RecorderConfiguration
+from common.api.storage_status import StageStatus
 from common.foundation.backoff import Backoff
 from common.foundation.clock import Clock
 from common.foundation.errors import VmsError
@@ -22,6 +23,9 @@ from server.recording.configuration.identity import Identity
 from server.recording.configuration.local_copy import LocalCopy
 from server.recording.configuration.management_api import ManagementApi
 from server.recording.settings import RecordingSettings
+from server.runtime.audit_trail import AuditTrail
+from server.runtime.delivery import deliver_audit
+from server.runtime.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +37,25 @@ class ConfigurationFeed:
     """One recorder's line to management. It works without management for as long as that takes."""
 
     def __init__(
-        self, settings: RecordingSettings, identity: Identity, data: Path, media_port: int, clock: Clock
+        self,
+        settings: RecordingSettings,
+        identity: Identity,
+        data: Path,
+        media_port: int,
+        clock: Clock,
+        *,
+        audit: tuple[Outbox, AuditTrail] | None = None,
+        storages: Callable[[], tuple[StageStatus, ...]] = tuple,
     ) -> None:
+        """`audit`: what is to be delivered to the audit log; None: nothing. `storages`: how they are doing, to be told
+        to management."""
+        self._audit = audit
         self._settings = settings
         self._identity = identity
         self._copy = LocalCopy(data, identity.id)
         self._media_port = media_port
         self._clock = clock
+        self._storages = storages
         self.version = 0
         """Version of the configuration in force; 0 before the first."""
         self.management_answers = False
@@ -50,7 +66,13 @@ class ConfigurationFeed:
         authority = pinned_context(self._identity.ca_pem)
         async with (
             BoundedPool("configuration", threads=1) as disk,
-            ManagementApi(self._settings.management_url, authority, self._clock, self._identity) as management,
+            ManagementApi(
+                self._settings.management_url,
+                authority,
+                self._clock,
+                self._identity,
+                self._settings.other_management_urls,
+            ) as management,
             asyncio.TaskGroup() as tasks,
         ):
             kept = await disk.run(self._copy.load)
@@ -59,6 +81,9 @@ class ConfigurationFeed:
                 apply(kept)
             tasks.create_task(self._follow(management, disk, apply), name="configuration follow")
             tasks.create_task(self._report(management), name="status report")
+            if self._audit is not None:
+                delivery = deliver_audit(*self._audit, management.deliver_audit, self._clock)
+                tasks.create_task(delivery, name="audit delivery")
             tasks.create_task(self._keep_certificate(management, disk), name="certificate renewal")
 
     async def _follow(
@@ -105,7 +130,7 @@ class ConfigurationFeed:
         status = RecorderStatus(address=own_hosts(self._settings)[0], port=self._media_port, version=_product_version())
         while True:
             try:
-                await management.report(status)
+                await management.report(status.model_copy(update={"storages": self._storages()}))
                 fault.ended()
             except VmsError as failed:
                 fault.happened(failed)

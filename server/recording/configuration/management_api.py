@@ -2,21 +2,27 @@
 
 import http
 import ssl
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self, TypeVar
+from urllib.parse import urlencode
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from common.api.audit import PATH as AUDIT_PATH
+from common.api.audit import AuditBatch, AuditReceipt
 from common.api.enrolment import EnrolReply, EnrolRequest, RecorderStatus, RenewReply, RenewRequest
 from common.api.recorder_configuration import RecorderConfiguration
+from common.api.serving import STANDBY_HEADER
 from common.foundation.clock import Clock
 from common.foundation.errors import NotSignedIn, ProtocolError, ServerUnreachable
+from common.net.serving_places import ServingPlaces
 from server.recording.configuration.identity import Identity
 from server.recording.configuration.local_copy import MOST_BYTES
 
-WAIT_S = 30
-_TIMEOUT = httpx.Timeout(10.0, read=WAIT_S + 10.0)
+WAIT_S = 10  # short, so that a server that hangs is noticed soon
+_TIMEOUT = httpx.Timeout(5.0, read=WAIT_S + 5.0)
 _EARLY_S = 60.0  # a token is renewed this long before it ends
 
 Message = TypeVar("Message", bound=BaseModel)
@@ -31,13 +37,25 @@ class EnrolmentRefused(NotSignedIn):
 class ManagementApi:
     """One recorder's connection to management. `identity` None: it has not joined yet and may only enrol."""
 
-    def __init__(self, base_url: str, tls: ssl.SSLContext, clock: Clock, identity: Identity | None = None) -> None:
-        self._base_url = base_url.rstrip("/")
-        self._http = httpx.AsyncClient(base_url=self._base_url, verify=tls, timeout=_TIMEOUT, trust_env=False)
+    def __init__(
+        self,
+        base_url: str,
+        tls: ssl.SSLContext,
+        clock: Clock,
+        identity: Identity | None = None,
+        others: Iterable[str] = (),
+    ) -> None:
+        """`others`: where else management may serve."""
+        self._places = ServingPlaces([base_url, *others])
+        self._http = httpx.AsyncClient(verify=tls, timeout=_TIMEOUT, trust_env=False)
         self._clock = clock
         self._identity = identity
         self._token = ""
         self._token_ends_s = 0.0
+
+    @property
+    def _base_url(self) -> str:
+        return self._places.current
 
     async def __aenter__(self) -> Self:
         return self
@@ -49,13 +67,14 @@ class ManagementApi:
 
     async def enrol(self, request: EnrolRequest) -> EnrolReply:
         """Join the site with a one-time token; raise EnrolmentRefused when it does not count."""
-        answer = await self._send("POST", "/api/internal/v1/enrol", content=request.model_dump_json())
+        kind = {"Content-Type": "application/json"}
+        answer = await self._send("POST", "/api/internal/v1/enrol", request.model_dump_json(), kind)
         if answer.status_code in (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN):
             raise EnrolmentRefused("the one-time token is not, or no longer, valid", server=self._base_url)
         return self._message(answer, EnrolReply)
 
     async def configuration(self, after: int) -> RecorderConfiguration | None:
-        """Return the configuration as soon as its version is above `after`, or None after half a minute."""
+        """Return the configuration as soon as its version is not `after`, or None after a while."""
         answer = await self._send_signed("GET", f"configuration?after={after}&wait={WAIT_S}")
         if answer.status_code == http.HTTPStatus.NO_CONTENT:
             return None
@@ -69,13 +88,19 @@ class ManagementApi:
         """Have a new certificate made for a new key."""
         return self._message(await self._send_signed("POST", "certificate", request.model_dump_json()), RenewReply)
 
+    async def deliver_audit(self, batch: AuditBatch) -> None:
+        """Hand over entries of the audit log; returns when they are kept for good."""
+        self._message(await self._signed("POST", AUDIT_PATH, batch.model_dump_json()), AuditReceipt)
+
     async def _send_signed(self, method: str, what: str, content: str | None = None) -> httpx.Response:
         assert self._identity is not None
-        path = f"/api/internal/v1/recorders/{self._identity.id}/{what}"
-        answer = await self._send(method, path, content, await self._access_token())
+        return await self._signed(method, f"/api/internal/v1/recorders/{self._identity.id}/{what}", content)
+
+    async def _signed(self, method: str, path: str, content: str | None) -> httpx.Response:
+        answer = await self._send_as(await self._access_token(), method, path, content)
         if answer.status_code == http.HTTPStatus.UNAUTHORIZED:  # management has new keys: ask for a new token once
             self._token = ""
-            answer = await self._send(method, path, content, await self._access_token())
+            answer = await self._send_as(await self._access_token(), method, path, content)
         return answer
 
     async def _access_token(self) -> str:
@@ -87,10 +112,8 @@ class ManagementApi:
             "client_id": self._identity.client_id,
             "client_secret": self._identity.client_secret,
         }
-        try:
-            answer = await self._http.post("/idp/connect/token", data=form)
-        except httpx.HTTPError as failed:
-            raise self._unreachable(failed) from failed
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = await self._send("POST", "/idp/connect/token", urlencode(form), kind)
         if answer.status_code in (http.HTTPStatus.BAD_REQUEST, http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN):
             raise EnrolmentRefused("management does not know this recorder (any more)", server=self._base_url)
         self._check(answer)
@@ -103,20 +126,37 @@ class ManagementApi:
         self._token_ends_s = self._clock.monotonic_s() + max(life_s - _EARLY_S, life_s / 2)
         return self._token
 
-    async def _send(self, method: str, path: str, content: str | None = None, token: str = "") -> httpx.Response:
+    async def _send_as(self, token: str, method: str, path: str, content: str | None) -> httpx.Response:
         headers = {"Content-Type": "application/json"} if content is not None else {}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        try:
-            async with self._http.stream(method, path, content=content, headers=headers) as answer:
-                body = bytearray()
-                async for block in answer.aiter_bytes():
-                    body += block
-                    if len(body) > MOST_BYTES:
-                        raise ProtocolError("the answer is too large", peer=self._base_url)
-                return httpx.Response(answer.status_code, content=bytes(body), request=answer.request)
-        except httpx.HTTPError as failed:
-            raise self._unreachable(failed) from failed
+        return await self._send(method, path, content, headers | {"Authorization": f"Bearer {token}"})
+
+    async def _send(
+        self, method: str, path: str, content: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        """Ask the server that serves, looking for it once around. All that recorders send may be sent twice."""
+        tried: set[str] = set()
+        while True:
+            place = self._places.current
+            tried.add(place)
+            try:
+                answer = await self._ask(method, place + path, content, headers or {})
+            except httpx.HTTPError as failed:
+                if not self._places.leave(place, tried):
+                    raise self._unreachable(failed) from failed
+                continue
+            active = answer.headers.get(STANDBY_HEADER)
+            if active is None or not self._places.leave(place, tried, active):
+                return answer
+
+    async def _ask(self, method: str, url: str, content: str | None, headers: Mapping[str, str]) -> httpx.Response:
+        async with self._http.stream(method, url, content=content, headers=dict(headers)) as answer:
+            body = bytearray()
+            async for block in answer.aiter_bytes():
+                body += block
+                if len(body) > MOST_BYTES:
+                    raise ProtocolError("the answer is too large", peer=url)
+            kept = {name: answer.headers[name] for name in (STANDBY_HEADER,) if name in answer.headers}
+            return httpx.Response(answer.status_code, content=bytes(body), headers=kept, request=answer.request)
 
     def _message(self, answer: httpx.Response, kind: type[Message]) -> Message:
         self._check(answer)

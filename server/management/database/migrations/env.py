@@ -2,7 +2,6 @@
 
 from alembic import context
 
-from server.management.database import site_tables  # noqa: F401  # its tables are part of the metadata
 from server.management.database.schema import METADATA
 
 if context.is_offline_mode():
