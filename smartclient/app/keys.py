@@ -35,7 +35,7 @@ KEYS = (
     KeyBinding("back", ("Esc",)),
     KeyBinding("remove", ("Delete",)),
     KeyBinding("full_screen", ("F11",)),
-    KeyBinding("cameras_pane", ("Ctrl+B",)),
+    KeyBinding("cameras_pane", ("Ctrl+L",)),
     KeyBinding("find", ("Ctrl+F", "Ctrl+K")),
     KeyBinding("listen", ("M",)),
     KeyBinding("help", ("F1",)),
@@ -59,6 +59,9 @@ KEYS = (
     KeyBinding("loop", ("R",), "playback"),
     KeyBinding("export", ("E",), "playback"),
     KeyBinding("exports", ("Ctrl+E",)),
+    KeyBinding("bookmark", ("B", "Ctrl+B"), "playback"),
+    KeyBinding("bookmark_detailed", ("Shift+B",), "playback"),
+    KeyBinding("bookmarks", ("Ctrl+Shift+B",)),
 )
 
 

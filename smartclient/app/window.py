@@ -19,6 +19,7 @@ from smartclient.app.keys import KeyMap
 from smartclient.app.listening import Listening
 from smartclient.app.shortcuts import Shortcuts
 from smartclient.app.top_bar import LIVE, PLAYBACK, TopBar
+from smartclient.bookmarks.room import BookmarkRoom
 from smartclient.exporting.room import ExportRoom
 from smartclient.live.grid import LAYOUTS, MOST_TILES, TileGrid, columns_for
 from smartclient.options.views import SavedView, SavedViews
@@ -56,7 +57,8 @@ class SmartClientWindow(QMainWindow):
         self.live_grid = TileGrid(engine, recorded=False)
         self.playback = PlaybackPage(engine)
         self.exports = ExportRoom(session, self)
-        self.playback.sign_in(self.exports)
+        self.bookmarks = BookmarkRoom(session.client, self)
+        self.playback.sign_in(self.exports, self.bookmarks)
         self.empty = EmptyState("camera", words("smart.no_cameras"), words("smart.no_cameras_hint"))
         self.empty.setObjectName("no_cameras")
         self.waiting = EmptyState("server", words("smart.loading_site"), words("smart.loading_site_hint"))
@@ -116,6 +118,9 @@ class SmartClientWindow(QMainWindow):
         self.listening.changed.connect(self._listening_changed)
         self.exports.said.connect(lambda said: self.notice.say("ok", said))
         self.exports.failed.connect(self.notice.say_error)
+        self.bookmarks.made.connect(lambda said: self.notice.say("ok", said))
+        self.bookmarks.store.failed.connect(self.notice.say_error)
+        self.bookmarks.go_asked.connect(lambda _: self.show_playback())
         self.listening.said.connect(lambda said: self.notice.say("info", said))
 
     def _acts(self) -> dict[str, Callable[[], object]]:

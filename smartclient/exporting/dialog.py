@@ -102,12 +102,12 @@ class ExportDialog(QDialog):
         self.form = form = QFormLayout()
         form.setHorizontalSpacing(16)
         form.setVerticalSpacing(8)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         column.addLayout(form)
         self.cameras = QListWidget()
         self.cameras.setObjectName("export_cameras")
         self.cameras.setAccessibleName(words("exporting.cameras"))
-        self.cameras.setMinimumHeight(_CAMERAS_PX)
+        self.cameras.setFixedHeight(_CAMERAS_PX)
         for camera in sorted(self._cameras.values(), key=lambda c: (c.id not in chosen, c.name.casefold())):
             item = QListWidgetItem(camera.name)
             item.setData(Qt.ItemDataRole.UserRole, camera.id)
@@ -208,6 +208,17 @@ class ExportDialog(QDialog):
         self.form.setRowVisible(self.every_s, stills)
         self.form.setRowVisible(self.sound, not stills)
         self._changed()
+        self._fit()
+
+    def _fit(self) -> None:
+        """Grow with what is said: Qt does not by itself, where texts wrap."""
+        QTimer.singleShot(0, self, self._grow)
+
+    def _grow(self) -> None:
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()
+            self.resize(self.width(), max(layout.totalHeightForWidth(self.width()), layout.minimumSize().height()))
 
     def _password_changed(self) -> None:
         self.password_error.clear()
@@ -279,6 +290,8 @@ class ExportDialog(QDialog):
             )
         )
 
+        self._fit()
+
     def _not_estimated(self, error: VmsError) -> None:
         self.size_said.setText(sentence(error))
 
@@ -311,12 +324,14 @@ class ExportDialog(QDialog):
 
     def _try(self) -> None:
         """Accept, or say at the fields what is wrong; the first of them gets the focus."""
+        self._fit()
         span = self._span(say=True)
         if not self._ticked():
             self.cameras_error.say(words("exporting.no_camera"))
             self.cameras.setFocus()
             return
         if span is None:
+            (self.start if self.start_error.text() else self.end).setFocus()
             return
         password = self.password.text() if self.format.currentData() == "package" else ""
         if password and len(password) < LEAST_PASSWORD:
