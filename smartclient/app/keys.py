@@ -57,6 +57,7 @@ KEYS = (
     KeyBinding("mark_out", ("O",), "playback"),
     KeyBinding("clear_selection", ("Shift+I", "Shift+O"), "playback"),
     KeyBinding("loop", ("R",), "playback"),
+    KeyBinding("explore", ("X",), "playback"),
     KeyBinding("export", ("E",), "playback"),
     KeyBinding("exports", ("Ctrl+E",)),
     KeyBinding("bookmark", ("B", "Ctrl+B"), "playback"),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from common.clients.bookmarks import Bookmark
 from common.foundation.clock import US_PER_S, SystemClock, UtcUs
@@ -23,6 +23,7 @@ from smartclient.playback.timeline import Timeline
 from smartclient.playback.timeline_content import Content, Flag
 from smartclient.playback.transport import Transport
 from smartclient.playback.vocabulary import vocabulary
+from smartclient.search.explorer import SequenceExplorer
 from smartclient.site.snapshot import Site
 from smartclient.video.clock import SPEEDS
 from smartclient.video.engine import VideoEngine
@@ -62,9 +63,16 @@ class PlaybackPage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.grid, 1)
+        self.explorer = SequenceExplorer(self.thumbnails)
+        self.explorer.went.connect(self._explored)
+        self.explorer.closed.connect(self.close_explorer)
+        self.above = QStackedWidget()
+        self.above.addWidget(self.grid)
+        self.above.addWidget(self.explorer)
+        layout.addWidget(self.above, 1)
         layout.addWidget(self.timeline)
         layout.addWidget(self.transport)
+        self.transport.add_tool("explore", "layout", "explorer.explore").clicked.connect(self.explore)
         self._tick = QTimer(self)
         self._tick.setInterval(_TICK_MS)
         self._tick.timeout.connect(self._ticked)
@@ -202,7 +210,32 @@ class PlaybackPage(QWidget):
             "bookmark": self.bookmark,
             "bookmark_detailed": self.bookmark_detailed,
             "bookmarks": self.show_bookmarks,
+            "explore": self.explore,
         }
+
+    def explore(self) -> None:
+        """X: look through small pictures of the cameras in view, over the selected time or what the timeline shows."""
+        if self.above.currentWidget() is self.explorer:
+            self.close_explorer()
+            return
+        self.master.pause()
+        scale = self.timeline.scale
+        found = (self._site.camera(device) for device in self.grid.shown_cameras())
+        cameras = tuple(camera for camera in found if camera is not None)
+        span = self.selection.span or (scale.start_us, min(scale.end_us, max(scale.start_us, self.now_us())))
+        self.above.setCurrentWidget(self.explorer)
+        self.explorer.explore(cameras, span)
+
+    def close_explorer(self) -> None:
+        """Back to the pictures."""
+        self.above.setCurrentWidget(self.grid)
+        self.grid.setFocus()
+
+    def _explored(self, device: str, at: int) -> None:
+        if device in self.grid.cameras:
+            self.grid.select(self.grid.cameras.index(device))
+        self.close_explorer()
+        self.master.seek(at)
 
     def sign_in(self, exports: ExportRoom, bookmarks: BookmarkRoom) -> None:
         """Use what belongs to the signed-in user."""
