@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from common.api.storage_status import MOST_STAGES, StageStatus
+
 STATUS_EVERY_S = 10.0
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Host = Annotated[str, Field(min_length=1, max_length=253)]
@@ -61,3 +63,4 @@ class RecorderStatus(_Message):
     address: Host
     port: Port
     version: str = Field(default="", max_length=64)
+    storages: tuple[StageStatus, ...] = Field(default=(), max_length=MOST_STAGES)

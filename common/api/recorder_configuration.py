@@ -28,7 +28,7 @@ class RecordedArchive(_Frozen):
     options: dict[str, str] = {}  # of the file system: endpoint_url, key, secret, ...
     retain_minutes: int
     max_size_mb: int = 0  # 0: no limit
-    at: tuple[str, ...] = ()  # local times HH:MM at which it runs; none: every `every_minutes`
+    at: tuple[str, ...] = ()  # local times HH:MM, or N HH:MM (N: ISO weekday), it runs at; none: every `every_minutes`
     every_minutes: int = 60
     groom: Literal["none", "keyframes", "fps"] = "none"
     groom_fps: float = 0.0
@@ -43,6 +43,9 @@ class RecordedStorage(_Frozen):
     retain_minutes: int = 10_080
     max_size_mb: int = 0  # 0: no limit
     archives: tuple[RecordedArchive, ...] = ()
+    encryption: Literal["None", "Light", "Strong"] = "None"
+    keys: int = 1  # how many keys it has had; one more is one more to come
+    password: str = ""  # opens the storage's keys where the recorder's own key is gone
     spill_to: str = ""  # id of the storage that takes over when this one fails or is too slow; empty: none
     signing: bool = False  # seals of recordings are signed with the recorder's key, in its archives too
 

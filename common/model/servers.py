@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from common.model.archive_schedules import MOST_SCHEDULES, ArchiveSchedule
 from common.model.item import Enabled, ItemPath, Kind, NamedItem, Shown, Text
 
 
@@ -39,7 +40,14 @@ class Storage(NamedItem):
         node="Servers/Recording servers",
         creatable=True,
         deletable=True,
-        tasks=("SetStorageAsDefault",),
+        tasks=(
+            "SetStorageAsDefault",
+            "EnableEncryption",
+            "DisableEncryption",
+            "ChangeEncryptionMethod",
+            "ChangeEncryptionKey",
+            "ConfirmDeletion",
+        ),
     )
     disk_path: Annotated[
         Text, Shown("Path", "Recording", help="Empty: the recorder's own folder for recordings.", read_only=True)
@@ -51,7 +59,16 @@ class Storage(NamedItem):
         ItemPath | None,
         Shown("Spill to", "Recording", help="Storage that takes over while this one fails or is too slow."),
     ] = None
-    encryption_method: Annotated[Literal["None", "Light", "Strong"], Shown("Encryption", "Protection")] = "None"
+    encryption_method: Annotated[
+        Literal["None", "Light", "Strong"],
+        Shown("Encryption", "Protection", help="Light: only the pictures from which others are decoded."),
+    ] = "None"
+    encryption_password: Annotated[
+        Text,
+        Field(max_length=1024),
+        Shown("Password", "Protection", secret=True, help="Opens the recordings where the recorder is lost."),
+    ] = ""
+    encryption_keys: Annotated[int, Field(ge=1), Shown("Keys so far", "Protection", read_only=True)] = 1
     signing: Annotated[bool, Shown("Digital signature", "Protection")] = False
 
 
@@ -73,3 +90,17 @@ class ArchiveStorage(NamedItem):
     archive_every_minutes: Annotated[int, Field(ge=1, le=10_080), Shown("Archive every", "Archiving", unit="min")] = 60
     framerate_reduction_enabled: Annotated[bool, Shown("Reduce the frame rate", "Archiving")] = False
     target_framerate: Annotated[float, Field(gt=0, le=240), Shown("Frame rate", "Archiving", unit="1/s")] = 5.0
+    keyframes_only: Annotated[
+        bool, Shown("Keyframes only", "Archiving", help="The smallest that can still be looked at.")
+    ] = False
+    archive_schedules: Annotated[
+        tuple[ArchiveSchedule, ...],
+        Field(max_length=MOST_SCHEDULES),
+        Shown("Archive at", "Archiving", help="Times of day; without any, at the interval above."),
+    ] = ()
+    endpoint_url: Annotated[
+        Text, Shown("Server", "Object store", help="Address of an S3 server other than Amazon's.")
+    ] = ""
+    region: Annotated[Text, Shown("Region", "Object store")] = ""
+    access_key: Annotated[Text, Shown("Access key", "Object store")] = ""
+    secret_key: Annotated[Text, Shown("Secret key", "Object store", secret=True)] = ""

@@ -14,6 +14,7 @@ from server.recording.configuration.enrolment import joined, own_hosts
 from server.recording.configuration.feed import ConfigurationFeed
 from server.recording.gateway import GatewayPlan, running_gateway
 from server.recording.settings import RecordingSettings
+from server.recording.storages.watching import StorageWatch
 from server.runtime.audit_trail import AuditTrail
 from server.runtime.daemon import Daemon, run_daemon
 from server.runtime.outbox import Outbox
@@ -35,7 +36,10 @@ async def serve(started: Daemon) -> None:
         outbox = opened.enter_context(closing(Outbox(started.data / "recording" / "outbox.sqlite3")))
         trail = AuditTrail(outbox, clock)
         opened.enter_context(trail.running("server.recording.audit"))
-        feed = ConfigurationFeed(settings, identity, started.data, port, clock, audit=(outbox, trail))
+        watch = StorageWatch(started.data, recordings, clock)
+        feed = ConfigurationFeed(
+            settings, identity, started.data, port, clock, audit=(outbox, trail), storages=watch.current
+        )
         plan = GatewayPlan(
             recordings,
             started.data,
@@ -47,6 +51,7 @@ async def serve(started: Daemon) -> None:
             viewers=settings.viewers,
             seal_s=settings.seal_s,
             archives=archives,
+            watch=watch,
             exports=settings.exports_dir,
             exports_at_once=settings.exports_at_once,
             exports_kept_days=settings.exports_kept_days,

@@ -8,10 +8,12 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from common.api.recorder_configuration import RecordedHardware, RecordedStorage
 from common.foundation.backoff import Backoff
@@ -67,6 +69,8 @@ class Engine:
         self._clock = clock
         self._wanted = ""  # the assignment line that is in force
         self._changed = asyncio.Event()
+        self.lost_bytes: Counter[DeviceId] = Counter()
+        """What the disks were too slow for, since this began."""
         self.restarts = 0
         self.pid: int | None = None
 
@@ -142,7 +146,9 @@ class Engine:
                 continue
             if not line:
                 return
-            _log_event(self.number, line)
+            event = _log_event(self.number, line)
+            if event.get("event") == "overflow" and isinstance(event.get("size_bytes"), int):
+                self.lost_bytes[DeviceId(str(event.get("device")))] += event["size_bytes"]
 
     async def _stop(self, process: asyncio.subprocess.Process) -> None:
         """End the process: by closing its input, and if that does not help in time, by force."""
@@ -162,18 +168,19 @@ class Engine:
         await process.wait()
 
 
-def _log_event(number: int, line: bytes) -> None:
-    """Write an engine's event line into our log: its `event` is the text, the rest are fields."""
+def _log_event(number: int, line: bytes) -> dict[str, Any]:
+    """Write an engine's event line into our log: its `event` is the text, the rest are fields. Return it."""
     try:
         event = json.loads(line)
     except (ValueError, RecursionError):
         event = None
     if not isinstance(event, dict):
         log.warning("engine said", extra={"engine": number, "text": line[:500].decode(errors="replace").rstrip()})
-        return
-    level = _LEVELS.get(str(event.pop("level", "info")), logging.INFO)
-    text = str(event.pop("event", "engine event"))
-    log.log(level, text, extra={"engine": number} | {f"event_{name}": value for name, value in event.items()})
+        return {}
+    fields = {f"event_{name}": value for name, value in event.items() if name not in ("level", "event")}
+    level = _LEVELS.get(str(event.get("level", "info")), logging.INFO)
+    log.log(level, str(event.get("event", "engine event")), extra={"engine": number} | fields)
+    return event
 
 
 class EngineHost:
@@ -182,6 +189,10 @@ class EngineHost:
     def __init__(self, count: int, command: EngineCommand, clock: Clock) -> None:
         self.engines = tuple(Engine(number, command, clock) for number in range(count))
         self._placed: Mapping[HardwareId, int] = {}
+
+    def lost_bytes(self) -> Mapping[DeviceId, int]:
+        """What the disks were too slow for, by device."""
+        return sum((engine.lost_bytes for engine in self.engines), Counter())
 
     def assign(
         self,

@@ -1,6 +1,7 @@
 """The recorder's gateway: puts configuration, engines, relay, playback and the port together."""
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
@@ -13,7 +14,7 @@ from typing import Protocol
 
 from common.api.recorder_configuration import RecordedDevice, RecordedHardware, RecordedStorage, RecorderConfiguration
 from common.foundation.clock import Clock
-from common.foundation.errors import NotSignedIn
+from common.foundation.errors import NotSignedIn, StorageError
 from common.foundation.ids import DeviceId, RecorderId
 from common.model.permissions import Verb
 from common.net.tokens import Principal, TokenVerifier
@@ -25,16 +26,20 @@ from server.recording.api.services import RecorderServices
 from server.recording.archiving.recorder import RecorderArchives
 from server.recording.engines import Engine, EngineCommand, EngineHost, running_engines
 from server.recording.exporting.jobs import ExportJobs, ExportPlan
+from server.recording.keys.chest import KeyChest
 from server.recording.ledger.proof import RecordingProof
 from server.recording.mediadb.contract import MediaReader
 from server.recording.playback.reading import recordings_pool
 from server.recording.relay.upstream import EngineLink, LiveRelay
 from server.recording.remembered import Remembered
 from server.recording.storages.lock_keeping import LockKeeper, keeping_locks
-from server.recording.storages.places import storage_root, storages_or_default
+from server.recording.storages.places import key_folders, storage_root, storages_or_default
 from server.recording.storages.reading import StoragesReader
+from server.recording.storages.watching import Following, StorageWatch
 
 log = logging.getLogger(__name__)
+
+_KEYS_AGAIN_S = 60.0  # a disk that was away gets its copy of the keys
 
 
 class ConfigurationSource(Protocol):
@@ -59,6 +64,7 @@ class GatewayPlan:
     seal_s: float = 15.0
     engine_module: str = "server.recording.engine"
     archives: RecorderArchives | None = None  # None: nothing is archived or verified
+    watch: StorageWatch | None = None  # None: nobody is told of it
     exports: Path | None = None  # folder; None: below `data`
     exports_at_once: int = 1
     exports_kept_days: float = 7.0
@@ -106,6 +112,7 @@ class Conductor:
     remembered: Remembered
     reader: MediaReader
     locks: LockKeeper
+    watch: StorageWatch
     plan: GatewayPlan
     tokens: CurrentTokens = field(default_factory=CurrentTokens)
     access: Access = field(default_factory=Access)
@@ -114,6 +121,7 @@ class Conductor:
     configuration: RecorderConfiguration | None = None
     configured: asyncio.Event = field(default_factory=asyncio.Event)
     applied: asyncio.Event = field(default_factory=asyncio.Event)
+    keys_wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
     def recorder_name(self) -> str:
         """What the recorder is called now."""
@@ -133,6 +141,8 @@ class Conductor:
         self._assign(configuration)
         storages = storages_or_default(configuration.storages, configuration.retain_minutes)
         self.locks.follow([storage_root(each, self.plan.recordings) for each in storages])
+        home = {device.id: device.storage for item in configuration.hardware for device in item.devices}
+        self.watch.follow(Following(storages, home))
         if self.plan.archives is not None:
             self.plan.archives.follow(configuration)
         elif isinstance(self.reader, StoragesReader):
@@ -146,6 +156,7 @@ class Conductor:
         )
         self.configured.set()
         self.applied.set()
+        self.keys_wanted.set()
 
     async def keep_remembering(self) -> None:
         """Note after each configuration what must survive a restart; until cancelled."""
@@ -153,6 +164,22 @@ class Conductor:
             await self.applied.wait()
             self.applied.clear()
             await self.remembered.save()
+
+    async def keep_keys(self, keys: KeyChest, recordings: Path, clock: Clock) -> None:
+        """Make and keep the keys of encrypted storages, after each configuration and now and then; until cancelled."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_KEYS_AGAIN_S):
+                    await self.keys_wanted.wait()
+            self.keys_wanted.clear()
+            for storage in self.storages():
+                if storage.encryption == "None":
+                    continue
+                folders, now_us = key_folders(storage, recordings), clock.now_us()
+                try:
+                    await asyncio.to_thread(keys.follow, storage.id, storage.password, now_us, folders, storage.keys)
+                except StorageError as error:
+                    log.error("keys not kept", extra={"storage": storage.name, "reason": str(error)})
 
     async def set_manual(self, device: DeviceId, on: bool) -> None:
         """Record a device by hand, or no more; asked for by viewers."""
@@ -184,6 +211,7 @@ async def running_gateway(
 ) -> AsyncIterator[RunningGateway]:
     """Serve until left: entered when the port answers, left when the engines have sealed their files."""
     remembered = await asyncio.to_thread(Remembered, plan.data)
+    watch = plan.watch or StorageWatch(plan.data, plan.recordings, clock)
     with (
         closing(RecordingProof(plan.data, reader, clock.now_us)) as proof,
         tempfile.TemporaryDirectory(prefix="vedette-") as sockets,  # short: a socket's path has 108 bytes
@@ -197,11 +225,17 @@ async def running_gateway(
             keeping_locks(plan.data, clock) as locks,
             asyncio.TaskGroup() as tasks,
         ):
+            watch.lost_bytes = host.lost_bytes
+            if plan.archives is not None:
+                watch.archive_problems = plan.archives.problems
             links = {engine.number: EngineLink(engine.socket, clock) for engine in host.engines}
-            conductor = Conductor(host, LiveRelay(clock), links, remembered, reader, locks, plan)
+            conductor = Conductor(host, LiveRelay(clock), links, remembered, reader, locks, watch, plan)
             running = [tasks.create_task(link.run(), name=f"engine {number} link") for number, link in links.items()]
             running.append(tasks.create_task(conductor.keep_remembering(), name="remembering"))
+            running.append(tasks.create_task(watch.run(), name="storage status"))
             running.append(tasks.create_task(locks.run(), name="evidence locks"))
+            keeping_keys = conductor.keep_keys(KeyChest(plan.data), plan.recordings, clock)
+            running.append(tasks.create_task(keeping_keys, name="storage keys"))
             running.append(tasks.create_task(source.run(conductor.apply), name="configuration"))
             if plan.archives is not None:
                 running.append(tasks.create_task(plan.archives.run(), name="archiving"))
@@ -229,6 +263,7 @@ async def running_gateway(
                 conductor,
                 exports,
                 locks,
+                watch,
                 clock,
             )
             try:

@@ -204,6 +204,30 @@ def export(  # noqa: PLR0917 - typer calls it by name
     _finish(work, _print_export, as_json=json)
 
 
+@app.command(name="confirm-delete")
+def confirm_delete(root: Root, json: AsJson = False) -> None:
+    """Let retention delete what its safety stop holds back: more than half of a storage at once."""
+    from server.recording.mediadb.holding import SafetyStop
+    from server.recording.storages.watching import confirm_deletion
+
+    def work() -> dict[str, Any]:
+        _needs_storage(root)
+        held = SafetyStop(root).held()
+        if not confirm_deletion(root) or held is None:
+            return {"ok": True, "confirmed": False, "segments": 0, "of": 0}
+        return {"ok": True, "confirmed": True, "segments": held.segments, "of": held.of}
+
+    _finish(work, _print_confirmed, as_json=json)
+
+
+def _print_confirmed(report: dict[str, Any]) -> None:
+    if report["confirmed"]:
+        text = f"{report['segments']} of {report['of']} segments will be deleted, soon and for good."
+    else:
+        text = "No deletion waits to be confirmed."
+    Console(highlight=False).print(text)
+
+
 def _finish(work: Callable[[], dict[str, Any]], show: Callable[[dict[str, Any]], None], *, as_json: bool) -> None:
     """Do the work, print what came of it, and leave with the code that says so."""
     try:
@@ -222,6 +246,45 @@ def _finish(work: Callable[[], dict[str, Any]], show: Callable[[dict[str, Any]],
     else:
         show(report)
     raise typer.Exit(0 if report["ok"] else EXIT_FOUND)
+
+
+@app.command()
+def unlock(
+    folder: Annotated[Path, typer.Argument(help="Folder of encrypted recordings: a storage, or an archive of it.")],
+    password_file: Annotated[Path, typer.Option(help="The storage's password, on the file's first line.")],
+    data: Annotated[Path | None, typer.Option("--data", help="Data folder of the recorder that is to read it.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Let this recorder read what another one encrypted, with the password of its storage."""
+    from server.recording.keys.chest import KeyChest
+
+    def work() -> dict[str, Any]:
+        chest = KeyChest((data or default_data_dir()).resolve())
+        return {"ok": True, "keys": chest.adopt(folder.resolve(), _first_line(password_file))}
+
+    _finish(work, lambda report: told.print(f"{report['keys']} keys taken in."), as_json=json)
+
+
+@app.command()
+def key(
+    file: Annotated[Path, typer.Argument(help="One encrypted recording.")],
+    data: Annotated[Path | None, typer.Option("--data", help="The recorder's data folder.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Show the key of one recording, for players: ffplay -decryption_key KEY FILE."""
+    from common.media.mp4.reader import read_init
+    from server.recording.keys.chest import KeyChest
+    from server.recording.mediadb.files import LocalFile
+
+    def work() -> dict[str, Any]:
+        with LocalFile(file) as opened:
+            protection = read_init(opened.read).protection
+        if protection is None:
+            return {"ok": True, "encrypted": False, "key": ""}
+        chest = KeyChest((data or default_data_dir()).resolve())
+        return {"ok": True, "encrypted": True, "key": chest.content_key(protection).hex()}
+
+    _finish(work, lambda report: print(report["key"] or "not encrypted"), as_json=json)  # noqa: T201 - for scripts
 
 
 def _needs_storage(root: Path) -> None:

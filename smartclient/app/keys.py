@@ -53,6 +53,10 @@ KEYS = (
     KeyBinding("next_recording", ("Ctrl+Right",), "playback"),
     KeyBinding("first", ("Home",), "playback"),
     KeyBinding("go_to", ("G",), "playback"),
+    KeyBinding("mark_in", ("I",), "playback"),
+    KeyBinding("mark_out", ("O",), "playback"),
+    KeyBinding("clear_selection", ("Shift+I", "Shift+O"), "playback"),
+    KeyBinding("loop", ("R",), "playback"),
 )
 
 

@@ -142,6 +142,7 @@ class SmartClientWindow(QMainWindow):
             "next_recording": lambda: self.playback.go_to_sequence(1),
             "first": self.playback.go_to_first,
             "go_to": self.playback.transport.go_to.setFocus,
+            **self.playback.acts(),
         }
 
     # tabs, panes, focus

@@ -1,6 +1,9 @@
 """The Playback tab: grid, timeline, controls, and the master clock that joins them."""
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QEvent, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from common.foundation.clock import US_PER_S, SystemClock, UtcUs
@@ -9,9 +12,14 @@ from common.ui.words import sentence, words
 from smartclient.live.grid import TileGrid
 from smartclient.playback.go_to import NoSuchTime, parse_go_to
 from smartclient.playback.master import MasterClock
+from smartclient.playback.scrub_preview import ScrubPreview
+from smartclient.playback.selection import Selection
 from smartclient.playback.spans import SpanStore, next_start, previous_start, span_at
+from smartclient.playback.thumbnails import Thumbnails
 from smartclient.playback.timeline import Timeline
+from smartclient.playback.timeline_content import Content
 from smartclient.playback.transport import Transport
+from smartclient.playback.vocabulary import vocabulary
 from smartclient.site.snapshot import Site
 from smartclient.video.clock import SPEEDS
 from smartclient.video.engine import VideoEngine
@@ -42,6 +50,9 @@ class PlaybackPage(QWidget):
         self.transport = Transport()
         self.master = MasterClock(engine.play, parent=self)
         self.spans = SpanStore(engine, self)
+        self.thumbnails = Thumbnails(engine, self)
+        self.preview = ScrubPreview(self.thumbnails, self)
+        self.selection = Selection(self.master, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -69,6 +80,14 @@ class PlaybackPage(QWidget):
         bar.first.connect(self.go_to_first)
         bar.live.connect(self.live_asked)
         bar.typed_time.connect(self.go_to_typed)
+        bar.marked_in.connect(self.selection.mark_in)
+        bar.marked_out.connect(self.selection.mark_out)
+        bar.cleared.connect(self.selection.clear)
+        bar.loop.toggled.connect(self.selection.set_looping)
+        self.selection.changed.connect(self._selection_changed)
+        self.timeline.selection_changed.connect(self.selection.select)
+        self.timeline.scrubbed.connect(self._show_preview)
+        self.timeline.scrub_ended.connect(self.preview.hide)
         self.transport.show_clock(self.master)
 
     def now_us(self) -> UtcUs:
@@ -98,6 +117,7 @@ class PlaybackPage(QWidget):
     def leave(self) -> None:
         """Another tab is opened: nothing runs on unseen."""
         self.master.pause()
+        self.preview.hide()
         self.spans.watch(False)
         self._tick.stop()
 
@@ -150,13 +170,33 @@ class PlaybackPage(QWidget):
     def go_to_typed(self, typed: str) -> None:
         """Go to what was typed, or say why not."""
         try:
-            at = parse_go_to(typed, self.now_us(), self.master.playhead_us)
+            at = parse_go_to(typed, self.now_us(), self.master.playhead_us, language=vocabulary())
         except NoSuchTime as error:
             self.transport.say_wrong_time(sentence(error))
             return
         self.transport.error.clear()
         self.master.seek(at)
         self.grid.setFocus()
+
+    def acts(self) -> dict[str, Callable[[], object]]:
+        """What the keys of this tab do, beside those that the window knows itself."""
+        return {
+            "mark_in": self.selection.mark_in,
+            "mark_out": self.selection.mark_out,
+            "clear_selection": self.selection.clear,
+            "loop": self.transport.loop.click,
+        }
+
+    def _selection_changed(self) -> None:
+        self.timeline.select(self.selection.span)
+        self.transport.show_selection(self.selection.span)
+
+    def _show_preview(self, at: int) -> None:
+        """A small picture above the pointer, while it scrubs, of the selected camera."""
+        camera = self._site.camera(self.grid.selected_camera)
+        if camera is not None:
+            x = self.timeline.x() + round(self.timeline.scale.x_px(at))
+            self.preview.show_at(camera, at, self.timeline.scale, (x, self.timeline.y()))
 
     # keeping in step
 
@@ -171,6 +211,8 @@ class PlaybackPage(QWidget):
         now = self.now_us()
         if master.playing and master.speed > 0 and at > now:
             master.seek(now)
+        elif self.selection.loop(at):
+            pass
         elif master.playing and self.transport.skip_gaps.isChecked():
             self._skip_gap(at)
         self.timeline.show_time(at, now, follow=True)
@@ -218,14 +260,27 @@ class PlaybackPage(QWidget):
     def _want_spans(self) -> None:
         shown = (self._site.camera(device) for device in self.grid.shown_cameras())
         cameras = tuple(camera for camera in shown if camera is not None)
-        self.spans.want(cameras, self.timeline.scale.start_us, self.timeline.scale.end_us)
+        scale = self.timeline.scale
+        self.spans.want(cameras, scale.start_us, scale.end_us, self.grid.selected_camera)
 
     def _spans_changed(self) -> None:
         camera = self.grid.selected_camera
         known = self.spans.known(camera) if camera else bool(self.spans.of_all())
         note = words("smart.spans_failed", detail=self.spans.error) if self.spans.error else ""
-        self.timeline.show_spans(self.spans.of(camera), self.spans.of_all(), known, note)
-        self.timeline.show_gaps(self.spans.gaps_of(camera))
+        self.timeline.show_content(
+            Content(
+                selected=tuple(self.spans.of(camera)),
+                all_in_view=tuple(self.spans.of_all()),
+                audio=tuple(self.spans.sound_of(camera)),
+                gaps=tuple(self.spans.gaps_of(camera)),
+                known=known,
+                note=note,
+            )
+        )
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.preview.hide()
 
     def showEvent(self, event: QEvent) -> None:
         self.enter()

@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from smartclient.site.snapshot import SiteCamera
-from smartclient.video.control import Spans
+from smartclient.video.control import Shares, Spans
 from smartclient.video.engine import VideoEngine
 
 REFRESH_MS = 3000
 _ASK_AFTER_MS = 80
+_WIDE_US = 2 * 3600 * 1_000_000
+"""Of a longer time, only the selected camera is asked for exactly."""
+_BUCKETS = 3000  # three times what is on screen is asked for: about a pixel each
+_MOST_DEVICES = 64
+_SOUND = "sound of "
 
 Span = tuple[int, int]
 
@@ -73,8 +78,12 @@ class SpanStore(QObject):
         self._known: dict[str, list[Span]] = {}
         self._gaps: dict[str, list[Missing]] = {}
         self._asked: dict[int, str] = {}
+        self._sharing: set[int] = set()
+        self._sound: dict[str, list[Span]] = {}
+        self._selected = ""
         self.error = ""
         engine.spans.connect(self._answered)
+        engine.shares.connect(self._shared)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_ASK_AFTER_MS)
@@ -91,8 +100,12 @@ class SpanStore(QObject):
         else:
             self._again.stop()
 
-    def want(self, cameras: tuple[SiteCamera, ...], start_us: int, end_us: int) -> None:
-        """Ask for this range (and as much on either side) of these cameras."""
+    def want(self, cameras: tuple[SiteCamera, ...], start_us: int, end_us: int, selected: str = "") -> None:
+        """Ask for this range (and as much on either side) of these cameras, and for the sound of the selected one."""
+        if selected != self._selected:
+            self._selected = selected
+            self._sound.clear()
+            self._soon.start()
         margin_us = max(1_000_000, end_us - start_us)
         if cameras == self._cameras and self._range[0] <= start_us and end_us <= self._range[1]:
             wide = self._range[1] - self._range[0]
@@ -111,6 +124,10 @@ class SpanStore(QObject):
         """The camera's spans, oldest first."""
         return self._known.get(camera, [])
 
+    def sound_of(self, camera: str) -> list[Span]:
+        """When the microphone of the selected camera is recorded."""
+        return self._sound.get(camera, [])
+
     def gaps_of(self, camera: str) -> list[Missing]:
         """When the camera is not recorded and why, oldest first."""
         return self._gaps.get(camera, [])
@@ -125,20 +142,48 @@ class SpanStore(QObject):
 
     def _ask(self) -> None:
         self._asked.clear()  # late answers to older questions are for another range
+        self._sharing.clear()
+        exact = self._range[1] - self._range[0] <= 3 * _WIDE_US
+        shared: dict[str, list[str]] = {}
         for camera in self._cameras:
-            number = self._engine.ask_spans(camera.recorder, camera.id, "primary", self._range)
-            self._asked[number] = camera.id
+            if exact or camera.id == self._selected:
+                self._asked[self._engine.ask_spans(camera.recorder, camera.id, "primary", self._range)] = camera.id
+            else:
+                shared.setdefault(camera.recorder, []).append(camera.id)
+            if camera.id == self._selected and camera.microphone:
+                number = self._engine.ask_spans(camera.recorder, camera.microphone, "primary", self._range)
+                self._asked[number] = _SOUND + camera.id
+        for recorder, devices in shared.items():
+            for first in range(0, len(devices), _MOST_DEVICES):
+                some = devices[first : first + _MOST_DEVICES]
+                self._sharing.add(self._engine.ask_shares(recorder, some, self._range, _BUCKETS))
 
     def _answered(self, answer: Spans) -> None:
-        camera = self._asked.pop(answer.id, None)
-        if camera is None:
+        device = self._asked.pop(answer.id, None)
+        if device is None:
+            return
+        spans = [(span[0], span[1]) for span in answer.spans]
+        camera = device.removeprefix(_SOUND)
+        if device != camera:  # a microphone that may not be heard is no fault of the timeline
+            if not answer.error and self._sound.get(camera) != spans:
+                self._sound[camera] = spans
+                self.changed.emit()
             return
         self.error = answer.error
         if answer.error:
             self.changed.emit()
             return
-        spans = [(span[0], span[1]) for span in answer.spans]
         gaps = [Missing(*gap) for gap in answer.gaps]
         if self._known.get(camera) != spans or self._gaps.get(camera) != gaps:
             self._known[camera], self._gaps[camera] = spans, gaps
             self.changed.emit()
+
+    def _shared(self, answer: Shares) -> None:
+        if answer.id not in self._sharing:
+            return
+        self._sharing.discard(answer.id)
+        self.error = answer.error
+        for camera, spans in answer.spans.items():
+            self._known[camera] = [(span[0], span[1]) for span in spans]
+            self._gaps.pop(camera, None)
+        self.changed.emit()

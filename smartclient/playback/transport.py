@@ -13,10 +13,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from common.foundation.clock import US_PER_S
 from common.ui.icons import icon
 from common.ui.notices import FieldError
 from common.ui.theme import set_role, tabular
 from common.ui.words import words
+from smartclient.playback.legend import Legend
 from smartclient.playback.master import MasterClock
 from smartclient.video.clock import SPEEDS
 
@@ -26,6 +28,16 @@ def speed_text(speed: float) -> str:
     sign = "−" if speed < 0 else ""
     size = abs(speed)
     return f"{sign}1/{round(1 / size)}x" if size < 1 else f"{sign}{size:g}x"
+
+
+def length_text(length_us: int) -> str:
+    """Write a length of time: "0.4 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"."""
+    seconds = length_us // US_PER_S
+    if seconds < 10:
+        return f"{length_us / US_PER_S:.1f} s"
+    parts = ((seconds // 86_400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s"))
+    first = next(place for place, (count, _) in enumerate(parts) if count)
+    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count)
 
 
 class Transport(QWidget):
@@ -40,6 +52,9 @@ class Transport(QWidget):
     first = Signal()
     live = Signal()
     typed_time = Signal(str)
+    marked_in = Signal()
+    marked_out = Signal()
+    cleared = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -114,6 +129,24 @@ class Transport(QWidget):
         self.live_button.setText(words("smart.live"))
         self.live_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.live_button.clicked.connect(self.live)
+        tools = self.tools = QHBoxLayout()
+        tools.setSpacing(4)
+        column.addLayout(tools)
+        self._button(tools, "mark_in", "mark_in", "timeline.mark_in").clicked.connect(self.marked_in)
+        self._button(tools, "mark_out", "mark_out", "timeline.mark_out").clicked.connect(self.marked_out)
+        self.loop = self._button(tools, "loop", "loop", "timeline.loop")
+        self.loop.setCheckable(True)
+        self.selected = QLabel()
+        self.selected.setFont(tabular(self.selected.font()))
+        set_role(self.selected, "muted")
+        tools.addWidget(self.selected)
+        self.clear_button = self._button(tools, "clear_selection", "close", "timeline.clear_selection")
+        self.clear_button.clicked.connect(self.cleared)
+        self.show_selection(None)
+        tools.addStretch(1)
+        self.legend_button = self._button(tools, "legend", "help", "timeline.legend_hint")
+        self.legend = Legend(self)
+        self.legend_button.clicked.connect(lambda: self.legend.show_above(self.legend_button))
         self._paint_icons()
 
     def show_clock(self, master: MasterClock) -> None:
@@ -128,19 +161,38 @@ class Transport(QWidget):
             self.speed.setCurrentIndex(place)
         self._paint_icons()
 
+    def show_selection(self, span: tuple[int, int] | None) -> None:
+        """Show how long the selected time is."""
+        self.selected.setText("" if span is None else words("timeline.selected", length=length_text(span[1] - span[0])))
+        for widget in (self.selected, self.clear_button):
+            widget.setVisible(span is not None)
+        self.loop.setEnabled(span is not None)
+        if span is None:
+            self.loop.setChecked(False)
+
     def say_wrong_time(self, said: str) -> None:
         """Show why a typed time cannot be used."""
         self.error.say(said)
         self.go_to.setFocus()
         self.go_to.selectAll()
 
-    def _button(self, row: QHBoxLayout, name: str, glyph: str, key: str) -> QToolButton:
+    def add_tool(self, name: str, glyph: str, key: str) -> QToolButton:
+        """Add a button with a text to what can be done with the shown or selected time."""
+        button = self._button(None, name, glyph, key + "_hint")
+        button.setText(words(key))
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.tools.insertWidget(self.tools.count() - 1, button)
+        self._paint_icons()
+        return button
+
+    def _button(self, row: QHBoxLayout | None, name: str, glyph: str, key: str) -> QToolButton:
         button = QToolButton()
         button.setObjectName(name)
         button.setToolTip(words(key))
         button.setAccessibleName(words(key))
         self._glyphs[button] = glyph
-        row.addWidget(button)
+        if row is not None:
+            row.addWidget(button)
         return button
 
     def _paint_icons(self) -> None:

@@ -6,7 +6,8 @@ from common.foundation.clock import UtcUs
 
 MOST_SPEED = 32.0
 LEAST_SPEED = 1 / 16
-SPEEDS = (-32.0, -16.0, -8.0, -4.0, -2.0, -1.0, -0.5, -0.25, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+_SIZES = (1 / 16, 1 / 8, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+SPEEDS = (*(-size for size in reversed(_SIZES)), *_SIZES)
 KEYFRAMES_ONLY_ABOVE = 4.0
 _GENERATIONS = 1 << 16
 

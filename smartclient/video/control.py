@@ -131,6 +131,32 @@ class AskSpans:
 
 
 @dataclass(frozen=True, slots=True)
+class AskShares:
+    """When devices of one recorder are recorded, as exactly as `buckets` equal parts of the time tell."""
+
+    op: ClassVar = "ask_shares"
+    id: int
+    recorder: str
+    devices: list[str]
+    from_us: int
+    to_us: int
+    buckets: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskThumbnail:
+    """The keyframe that is shown at `at_us`, small. `to_us`: where a recording after a gap may begin at the latest."""
+
+    op: ClassVar = "ask_thumbnail"
+    id: int
+    recorder: str
+    device: str
+    at_us: int
+    to_us: int
+    width_px: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     op: ClassVar = "ready"
 
@@ -195,6 +221,27 @@ class Spans:
 
 
 @dataclass(frozen=True, slots=True)
+class Shares:
+    """When devices are recorded: spans that begin and end with a bucket, by device."""
+
+    op: ClassVar = "shares"
+    id: int
+    spans: dict[str, list[list[int]]]
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """`jpeg` in base64, empty when nothing is recorded there; `error`: it could not be found out."""
+
+    op: ClassVar = "thumbnail"
+    id: int
+    at_us: int = 0
+    jpeg: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Sound:
     """What the listened microphone does: `connecting`, `live`, `lost`, `refused`, ..., as TileState."""
 
@@ -215,8 +262,10 @@ ToWorker = (
     | Listen
     | StopListening
     | AskSpans
+    | AskShares
+    | AskThumbnail
 )
-FromWorker = Ready | Alive | TileState | TileQuality | RecorderState | Spans | Sound
+FromWorker = Ready | Alive | TileState | TileQuality | RecorderState | Spans | Shares | Thumbnail | Sound
 _OPS: dict[str, type[Any]] = {kind.op: kind for kind in (*get_args(ToWorker), *get_args(FromWorker))}
 
 

@@ -27,6 +27,10 @@ class VideoEngine(QObject):
 
     spans = Signal(object)
     """control.Spans: the answer to `ask_spans`."""
+    shares = Signal(object)
+    """control.Shares: the answer to `ask_shares`."""
+    thumbnail = Signal(object)
+    """control.Thumbnail: the answer to `ask_thumbnail`."""
     sound = Signal(object)
     """control.Sound"""
     recorder = Signal(object)
@@ -164,11 +168,24 @@ class VideoEngine(QObject):
     def ask_spans(self, recorder: str, device: str, track: str, span: tuple[int, int]) -> int:
         """Ask what is recorded; `spans` answers with the number that this returns."""
         number = next(self._questions)
+        return self._ask(control.AskSpans(number, recorder, device, track, span[0], span[1]))
+
+    def ask_shares(self, recorder: str, devices: Sequence[str], span: tuple[int, int], buckets: int) -> int:
+        """Ask when devices of a recorder are recorded; `shares` answers with the number that this returns."""
+        number = next(self._questions)
+        return self._ask(control.AskShares(number, recorder, list(devices), span[0], span[1], buckets))
+
+    def ask_thumbnail(self, recorder: str, device: str, span: tuple[int, int], width_px: int) -> int:
+        """Ask for the keyframe at the span's start, or the first one within it; `thumbnail` answers."""
+        number = next(self._questions)
+        return self._ask(control.AskThumbnail(number, recorder, device, span[0], span[1], width_px))
+
+    def _ask(self, question: control.AskSpans | control.AskShares | control.AskThumbnail) -> int:
         worker = next((w for w in self._workers if w in self._ready), None)
         if worker is not None:
-            worker.send(control.AskSpans(number, recorder, device, track, span[0], span[1]))
-            self._asked[number] = worker
-        return number
+            worker.send(question)
+            self._asked[question.id] = worker
+        return question.id
 
     # sound
 
@@ -232,6 +249,8 @@ class VideoEngine(QObject):
             if asked is worker:
                 del self._asked[number]
                 self.spans.emit(control.Spans(number, [], "the decoder process was restarted"))
+                self.shares.emit(control.Shares(number, {}, "the decoder process was restarted"))
+                self.thumbnail.emit(control.Thumbnail(number, error="the decoder process was restarted"))
         torn = [feed for number, feed in self._feeds.items() if self._worker_of[number] is worker]
         for feed in torn:
             if feed.decoder_was_working:
@@ -254,6 +273,12 @@ class VideoEngine(QObject):
             case control.Spans():
                 self._asked.pop(message.id, None)
                 self.spans.emit(message)
+            case control.Shares():
+                self._asked.pop(message.id, None)
+                self.shares.emit(message)
+            case control.Thumbnail():
+                self._asked.pop(message.id, None)
+                self.thumbnail.emit(message)
             case control.Sound():
                 self.sound.emit(message)
 

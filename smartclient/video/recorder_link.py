@@ -23,15 +23,16 @@ from common.protocols.media_channel.messages import (
     ServerMessage,
     Speed,
     Step,
+    Timeline,
     Unsubscribe,
 )
 from common.protocols.media_channel.records import MediaRecord
 from smartclient.video.clock import PlayClock
-from smartclient.video.control import AskSpans, RecorderState, Spans
+from smartclient.video.control import AskShares, AskSpans, RecorderState, Shares, Spans
 from smartclient.video.recorded_track import PLAYBACK_GROUP, RecordedTrack
 from smartclient.video.slots import monotonic_us
 from smartclient.video.sound_track import SoundTrack
-from smartclient.video.span_question import SpanQuestion, question_number
+from smartclient.video.span_question import Answer, ShareQuestion, SpanQuestion, question_number
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class RecorderLink:
         uri: str,
         tls: ssl.SSLContext | None,
         fresh_token: FreshToken,
-        report: Callable[[RecorderState | Spans], None],
+        report: Callable[[RecorderState | Spans | Shares], None],
     ) -> None:
         self.recorder = recorder
         self.uri = uri
@@ -80,7 +81,7 @@ class RecorderLink:
         self._fresh_token = fresh_token
         self._report = report
         self._tracks: dict[int, Track] = {}
-        self._questions: dict[int, SpanQuestion] = {}
+        self._questions: dict[int, SpanQuestion | ShareQuestion] = {}
         self._connection: MediaConnection | None = None
         self._error: VmsError | None = None
 
@@ -105,12 +106,13 @@ class RecorderLink:
         if self._tracks.pop(track.sub, None) is not None:
             self._guarded(lambda connection: connection.send(Unsubscribe(track.sub)))
 
-    def ask(self, question: AskSpans) -> None:
-        """Ask what is recorded; answered by `Spans`, also when the recorder is away."""
+    def ask(self, question: AskSpans | AskShares) -> None:
+        """Ask what is recorded; answered by `Spans` or `Shares`, also when the recorder is away."""
+        asking = SpanQuestion(question) if isinstance(question, AskSpans) else ShareQuestion(question)
         if self._connection is None or len(self._questions) >= _MOST_QUESTIONS:
-            self._report(Spans(question.id, [], "the recording server is not connected"))
+            self._report(asking.failed("the recording server is not connected"))
             return
-        asking = self._questions[question.id] = SpanQuestion(question)
+        self._questions[question.id] = asking
         for query in asking.queries():
             self._guarded(partial(_send, query))
 
@@ -124,14 +126,16 @@ class RecorderLink:
     def message(self, message: ServerMessage) -> None:
         if isinstance(message, Hello):
             self._report(RecorderState(self.recorder, True, ahead_us=message.time_us - monotonic_us()))
-        elif isinstance(message, Sequences | Gaps) or (isinstance(message, Error) and message.id is not None):
+        elif isinstance(message, Sequences | Gaps | Timeline) or (
+            isinstance(message, Error) and message.id is not None
+        ):
             self._answered(message)
         else:
             track = self._tracks.get(getattr(message, "sub", None) or 0)
             if track is not None:
                 track.message(message)
 
-    def _answered(self, answer: Sequences | Gaps | Error) -> None:
+    def _answered(self, answer: Answer) -> None:
         number = question_number(answer.id or 0)
         question = self._questions.get(number)
         whole = None if question is None else question.answered(answer)
@@ -148,8 +152,8 @@ class RecorderLink:
     def closed(self, error: VmsError | None) -> None:
         self._connection = None
         self._error = error
-        for question in self._questions:
-            self._report(Spans(question, [], "the connection to the recording server is lost"))
+        for question in self._questions.values():
+            self._report(question.failed("the connection to the recording server is lost"))
         self._questions.clear()
 
     def _connected(self, connection: MediaConnection) -> None:

@@ -31,6 +31,7 @@ from smartclient.video.live_tile import SUBS_A_TILE, LiveTile
 from smartclient.video.recorded_track import RecordedTrack
 from smartclient.video.recorder_link import RecorderLink
 from smartclient.video.sound_track import SoundTrack
+from smartclient.video.thumbnail_track import ThumbnailTrack
 from smartclient.video.tile_output import TileOutput
 from smartclient.video.worker_start import die_with_parent, run
 
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 _ALIVE_EVERY_S = 1.0
 _MOST_UNSENT_BYTES = 8 * 1024 * 1024
 _MOST_TILES = 128
+_MOST_THUMBNAILS = 16
 
 
 @dataclass(slots=True)
@@ -78,6 +80,7 @@ class Worker:
         self._turns = DecodeTurns(self._decode)
         self._budget = DecodeBudget()
         self._selected: frozenset[int] = frozenset()
+        self._thumbnails = 0
 
     async def run(self) -> None:
         """Work until the GUI closes the socket."""
@@ -194,6 +197,29 @@ class Worker:
                     self._say(control.Spans(message.id, [], "the recording server is not known"))
                 else:
                     link.ask(message)
+            case control.AskShares():
+                link = self._link(message.recorder)
+                if link is None:
+                    self._say(control.Shares(message.id, {}, "the recording server is not known"))
+                else:
+                    link.ask(message)
+
+            case control.AskThumbnail():
+                self._thumbnail(message)
+
+    def _thumbnail(self, message: control.AskThumbnail) -> None:
+        link = self._link(message.recorder)
+        if link is None or self._tasks is None or self._thumbnails >= _MOST_THUMBNAILS:
+            self._say(control.Thumbnail(message.id, error="the decoder process makes no more of them now"))
+            return
+        self._thumbnails += 1
+
+        def done(_: object) -> None:
+            self._thumbnails -= 1
+
+        track = ThumbnailTrack(message, self._show)
+        task = self._tasks.create_task(track.run(link, self._say), name=f"thumbnail {message.id}")
+        task.add_done_callback(done)
 
     def _recorders(self, message: control.Recorders) -> None:
         self._uris = message.uris

@@ -9,7 +9,7 @@ sent in the measured time, both counted by the cameras' own frame times, so that
 `two_engine_speedup`: N cameras on one engine, then N on each of two. Where no frame was lost it is 2 x the first's CPU
 per camera / the second's: how many times the cameras of one engine two carry for the CPU that each has, 2 when they do
 not hinder each other. (Running both into saturation would measure the farm, which needs the same two cores.)
-`seal_cost`: see `recorder_seals`.
+`seal_cost`, `encryption_cost`: see `recorder_protection`.
 `disk_write_mb_per_s` is what the disk takes in large blocks, forced out, in the same run.
 """
 
@@ -36,7 +36,7 @@ from server.recording.mediadb.reader import MediaDatabaseReader
 from server.recording.relay.framing import text_frame
 from tests.benchmarks import figures
 from tests.benchmarks.recorder_peers import MOTION_CAMERAS, ffmpegs, motion, motion_missing
-from tests.benchmarks.recorder_seals import seal_costs
+from tests.benchmarks.recorder_protection import protection_costs
 
 FPS = 25
 FRAME_TICKS = 90_000 // FPS
@@ -294,7 +294,7 @@ async def two_engines(farm: Farm, cameras: int, seconds: float) -> dict[str, obj
 
 async def compared(cameras: int, seconds: float, engines: int, with_peers: bool) -> dict[str, object]:
     found: dict[str, object] = {"cameras": cameras, "engines": engines, "seconds": seconds}
-    found |= await seal_costs()
+    found |= await protection_costs()
     with running_farm() as farm:
         with scratch() as folder:
             found["disk_write_mb_per_s"] = round(disk_write_mb_per_s(folder))

@@ -17,7 +17,7 @@ OPS = [
     "probe", "record", "hello", "subscribed", "state", "gap", "edge", "dropped", "probed", "done", "error",
     "gaps", "timeline",
     "export_create", "export_list", "export_control", "exports", "export_estimated",
-    "lock_create", "lock_change", "lock_remove", "lock_list", "locks",
+    "lock_create", "lock_change", "lock_remove", "lock_list", "locks", "deletion_confirm",
 ]  # fmt: skip
 NAMES = [
     "sub", "device", "track", "from", "to", "group", "speed", "paused", "generation", "count", "at", "id", "limit",

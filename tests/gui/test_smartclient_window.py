@@ -1,5 +1,6 @@
 """The Smart Client against a real media server: live, lost, recorded, and processes that die."""
 
+import dataclasses
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -144,7 +145,8 @@ def test_the_timeline_tells_why_nothing_is_recorded(
         assert missing is not None
         assert (missing.start, missing.end) == (first_span[1], second_span[0])
         timeline = page.timeline
-        timeline.show_gaps([Missing(missing.start, missing.end, "device_lost", "It closed the connection.")])
+        told = Missing(missing.start, missing.end, "device_lost", "It closed the connection.")
+        timeline.show_content(dataclasses.replace(timeline.content, gaps=(told,)))
         place = QPointF(timeline.scale.x_px(middle), timeline.height() - 30)
         QTest.mouseMove(timeline, place.toPoint())
         timeline._hint(_moved_to(place))

@@ -38,6 +38,7 @@ from server.recording.playback.reading import recordings_pool
 from server.recording.relay.engine_side import serve_relay
 from server.recording.relay.upstream import EngineLink, LiveRelay
 from server.recording.storages.lock_keeping import keeping_locks
+from server.recording.storages.watching import StorageWatch
 
 RECORDER = RecorderId("00000000-0000-4000-8000-0000000000ff")
 CAMERA = DeviceId("00000000-0000-4000-8000-000000000001")
@@ -168,7 +169,10 @@ class Rig:
     devices: DeviceDirectory
     access: Access
     data: Path
-    """Where the ledger is, if a test keeps one."""
+    """Where the ledger is, if a test keeps one, and evidence locks."""
+    watch: StorageWatch
+    watch_root: Path
+    """The folder of its only storage."""
 
     def announce(self, device: DeviceId = CAMERA, config: CodecConfig = VIDEO) -> None:
         self.bus.publish_tracks([DeviceTrack(device, PRIMARY, config)])
@@ -230,6 +234,7 @@ async def recorder_rig(
     access.replace(configuration(*cameras))
     relay.place({CAMERA: link, CAMERA_2: link, MICROPHONE: link})
     data = socket_dir / "data"
+    watch, watch_root = StorageWatch(data, socket_dir / "media", clock), socket_dir / "media"
     proof = RecordingProof(data, reader, clock.now_us)
     async with (
         asyncio.TaskGroup() as tasks,
@@ -250,12 +255,25 @@ async def recorder_rig(
             manual,
             exports or idle_exports(socket_dir, clock),
             locks,
+            watch,
             clock,
         )
         async with media_server(services, bound_socket("127.0.0.1", 0), tls, limits or Limits()) as server:
             while not link.connected:
                 await asyncio.sleep(0.01)
-            yield Rig(server, bus, reader, relay, manual, f"ws://127.0.0.1:{server.port}/media", devices, access, data)
+            yield Rig(
+                server,
+                bus,
+                reader,
+                relay,
+                manual,
+                f"ws://127.0.0.1:{server.port}/media",
+                devices,
+                access,
+                data,
+                watch,
+                watch_root,
+            )
         linked.cancel()
     proof.close()
 

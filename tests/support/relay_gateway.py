@@ -26,6 +26,7 @@ from server.recording.api.services import RecorderServices
 from server.recording.playback.reading import recordings_pool
 from server.recording.relay.upstream import EngineLink, LiveRelay
 from server.recording.storages.lock_keeping import keeping_locks
+from server.recording.storages.watching import StorageWatch
 from tests.support.recorder_rig import (
     RECORDER,
     ListReader,
@@ -68,6 +69,7 @@ async def serve_relay(options: argparse.Namespace, tls: ssl.SSLContext | None) -
                     Manual(),
                     idle_exports(Path(folder), clock),
                     locks,
+                    StorageWatch(Path(folder), Path(folder), clock),
                     clock,
                 )
                 most = Limits(10_000, 10_000)

@@ -1,6 +1,8 @@
 """Evidence locks through the site's REST interface, held by the recorder that has the recordings."""
 
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,9 +49,10 @@ def test_a_lock_is_made_found_extended_and_removed(site: RunningSite) -> None:
         "retentionOption": {"retentionOption": "days", "retentionUnits": 30},
         "devicePaths": [path],
     }
-    # The recorder is told of the camera a moment later.
-    while (answer := asked(site, "POST", "evidenceLocks", body)).status_code == 404:
+    answer = asked(site, "POST", "evidenceLocks", body)
+    while answer.status_code in (404, 503):  # the recorder reports, and is told of the camera, a moment later
         assert "error" not in answer.json()
+        answer = asked(site, "POST", "evidenceLocks", body)
     assert answer.status_code == 201, answer.text
     made = answer.json()["result"]
     assert (made["state"], made["header"], made["devicePaths"]) == ("Success", "Theft", [path])
@@ -99,3 +102,41 @@ def test_wrong_requests_say_what_is_wrong_without_an_envelope(site: RunningSite)
         answer = asked(site, method, path)
         assert (answer.status_code, answer.json()["httpCode"]) == (status, status)
     assert asked(site, "GET", "evidenceLocks", token="nonsense").status_code == 401
+
+
+def test_storages_report_how_they_are(site: RunningSite) -> None:
+    storage = asked(site, "GET", "storages").json()["array"][0]["id"]
+    while not (data := asked(site, "GET", f"storageInformation/{storage}").json()["data"])["isAvailable"]:
+        time.sleep(0.2)  # the recorder reports every ten seconds
+    assert data["isMounted"]
+    assert data["freeSpace"] > 0
+    assert data["deletionHeld"] is None
+    assert asked(site, "GET", "storageInformation/no-such").status_code == 404
+    assert asked(site, "GET", f"archiveStorageInformation/{storage}").status_code == 404
+    assert asked(site, "POST", f"storageInformation/{storage}").status_code == 405
+    confirmed = asked(site, "POST", f"storages/{storage}?task=ConfirmDeletion", {})
+    assert confirmed.status_code == 404, confirmed.text
+    assert "no deletion waits" in confirmed.text
+    (site.recordings / ".deletion-held.json").write_text(
+        '{"since_us": 1, "segments": 30, "of": 40, "confirmed": false}'
+    )
+    assert asked(site, "POST", f"storages/{storage}?task=ConfirmDeletion", {}).status_code == 200
+
+
+def test_a_lock_outlives_a_restart_and_the_loss_of_the_recorders_own_copy(tmp_path: Path) -> None:
+    with running_site(tmp_path) as site:
+        hardware = site.client.add_hardware(site.recorder.id, "simulator:video", "", "", name="Gate")
+        camera = next(each.id for each in site.client.cameras() if each.hardware_id == hardware)
+        times = {"startTime": "2026-05-01T12:00:00Z", "endTime": "2026-05-01T12:05:00Z"}
+        body = {**times, "header": "Theft", "devicePaths": [f"cameras/{camera}"]}
+        while (answer := asked(site, "POST", "evidenceLocks", body)).status_code in (404, 503):
+            time.sleep(0.1)
+        made = answer.json()["result"]["id"]
+    copies = [*tmp_path.rglob(f"locks/{made}.json")]
+    assert len(copies) >= 1
+    for copy in copies[1:]:
+        copy.unlink()
+    with running_site(tmp_path) as site:
+        while not (found := asked(site, "GET", "evidenceLocks").json())["array"]:
+            time.sleep(0.1)
+        assert [(lock["id"], lock["header"]) for lock in found["array"]] == [(made, "Theft")]

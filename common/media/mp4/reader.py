@@ -21,7 +21,8 @@ from common.media.mp4.boxes import (
     header_at,
     unpack,
 )
-from common.media.mp4.sample_entries import read_sample_entry
+from common.media.mp4.protection import Mp4Locked, Protection, SampleKeying, decrypt, read_key_box, read_keying
+from common.media.mp4.sample_entries import key_id_of, read_sample_entry
 from common.media.mp4.writer import DISPOSABLE_FLAG, NON_SYNC_FLAGS, SegmentInfo, ticks_to_us
 
 ReadAt = Callable[[int, int], bytes]
@@ -42,6 +43,7 @@ class InitSegment:
     config: CodecConfig
     info: SegmentInfo | None
     size_bytes: int
+    protection: Protection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class _Header:
     flags: list[int] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     data_start: int = 0
+    keying: list[SampleKeying] | None = None
 
 
 def read_init(read: ReadAt) -> InitSegment:
@@ -101,7 +104,8 @@ def read_init(read: ReadAt) -> InitSegment:
         if kind == b"uuid" and data[at + header : at + header + 16] == SEGMENT_INFO_UUID:
             info = _segment_info(data[at + header + 16 : at + size])
         if kind == b"moov":
-            return InitSegment(_config(data, at + header, at + size), info, at + size)
+            config, protection = _track(data, at + header, at + size)
+            return InitSegment(config, info, at + size, protection)
         at += size
 
 
@@ -119,7 +123,7 @@ def _segment_info(body: bytes) -> SegmentInfo:
         raise Mp4Damaged(f"segment information cannot be read: {error}") from error
 
 
-def _config(data: bytes, start: int, end: int) -> CodecConfig:
+def _track(data: bytes, start: int, end: int) -> tuple[CodecConfig, Protection | None]:
     trak = child(data, start, end, b"trak")
     mdia = child(data, trak.body, trak.end, b"mdia")
     mdhd = child(data, mdia.body, mdia.end, b"mdhd")
@@ -130,7 +134,9 @@ def _config(data: bytes, start: int, end: int) -> CodecConfig:
     minf = child(data, mdia.body, mdia.end, b"minf")
     stbl = child(data, minf.body, minf.end, b"stbl")
     stsd = child(data, stbl.body, stbl.end, b"stsd")
-    return read_sample_entry(data, stsd.body, stsd.end, timescale)
+    key_id = key_id_of(data, stsd.body, stsd.end)
+    protection = None if key_id is None else read_key_box(data, start, end, key_id)
+    return read_sample_entry(data, stsd.body, stsd.end, timescale), protection
 
 
 def scan_fragments(read: ReadAt, offset: int, end: int, *, finished: bool = False) -> Scan:
@@ -260,6 +266,8 @@ def _parse_moof(data: bytes, start: int, end: int, header: _Header) -> None:
                 (default_flags,) = unpack(">I", data, part.body + 8, part.end)
         elif part.kind == b"tfdt":
             (header.dts,) = unpack(">Q", data, part.body + 4, part.end)
+        elif part.kind == b"senc":
+            header.keying = read_keying(data, part.body, part.end)
         elif part.kind == b"trun":
             flags, count = unpack(">II", data, part.body, part.end)
             flags &= 0xFFFFFF
@@ -283,8 +291,9 @@ def _check(header: _Header, fragment_bytes: int) -> None:
         raise Mp4Damaged("the samples do not fill their fragment")
 
 
-def read_units(data: bytes, config: CodecConfig, origin_ticks: int = 0) -> list[AccessUnit]:
-    """Cut one whole fragment into access units; raise Mp4Damaged when it is not one."""
+def read_units(data: bytes, config: CodecConfig, origin_ticks: int = 0, key: bytes | None = None) -> list[AccessUnit]:
+    """Cut one whole fragment into access units, decrypted; raise Mp4Damaged when it is not one, Mp4Locked when it is
+    encrypted and there is no `key`."""
     position = 0
     while True:
         found = header_at(data, position, len(data))
@@ -298,18 +307,26 @@ def read_units(data: bytes, config: CodecConfig, origin_ticks: int = 0) -> list[
     _check(header, len(data))
     assert header.utc_us is not None  # _check
     corrections = header.corrections if len(header.corrections) == len(header.sizes) else (0,) * len(header.sizes)
+    keying = header.keying
+    if keying is not None and key is None:
+        raise Mp4Locked("the recording is encrypted")
+    if keying is not None and len(keying) != len(header.sizes):
+        raise Mp4Damaged("'senc' is about other samples")
     units: list[AccessUnit] = []
     at, dts = header.data_start, header.dts + origin_ticks
     first_pts = dts + header.offsets[0]
     all_keyframes = config.kind is not MediaKind.VIDEO
-    for duration, sample_bytes, flags, offset, correction in zip(
-        header.durations, header.sizes, header.flags, header.offsets, corrections, strict=True
+    for number, (duration, sample_bytes, flags, offset, correction) in enumerate(
+        zip(header.durations, header.sizes, header.flags, header.offsets, corrections, strict=True)
     ):
+        sample = data[at : at + sample_bytes]
+        if keying is not None and key is not None:
+            sample = decrypt(sample, keying[number], key)
         pts = dts + offset
         utc_us = UtcUs(header.utc_us + ticks_to_us(pts - first_pts, config.timescale) + correction)
         units.append(
             AccessUnit(
-                data[at : at + sample_bytes],
+                sample,
                 pts,
                 dts,
                 utc_us,

@@ -3,7 +3,8 @@
 import struct
 
 from common.media.access_unit import Codec, CodecConfig, MediaKind
-from common.media.mp4.boxes import Mp4Damaged, box, child, children, full_box, unpack
+from common.media.mp4.boxes import Box, Mp4Damaged, box, child, children, full_box, unpack
+from common.media.mp4.protection import PROTECTED_ENTRIES, SINF_BYTES, original_format
 
 _VIDEO = {Codec.H264: b"avc1", Codec.H265: b"hvc1", Codec.MJPEG: b"jpeg"}
 _AUDIO = {Codec.AAC: b"mp4a", Codec.OPUS: b"Opus", Codec.PCMA: b"alaw", Codec.PCMU: b"ulaw"}
@@ -100,6 +101,9 @@ def _es_descriptor(audio_specific_config: bytes) -> bytes:
 def read_sample_entry(data: bytes, start: int, end: int, timescale: int) -> CodecConfig:
     """Read the first entry of the `stsd` body `data[start:end]`; raise Mp4Damaged on what we never write."""
     entry = next(children(data, start + 8, end), None)
+    if entry is not None and entry.kind in PROTECTED_ENTRIES:
+        kind, _ = original_format(data, entry.body, entry.end)
+        entry = Box(kind, entry.start, entry.body, entry.end - SINF_BYTES)
     codec = None if entry is None else _CODECS.get(entry.kind)
     if entry is None or codec is None:
         raise Mp4Damaged(f"unknown sample entry {entry.kind if entry else b''!r}")
@@ -141,3 +145,11 @@ def _audio_specific_config(descriptors: bytes) -> bytes:
             return descriptors[at : at + size]
         at += {0x03: 3, 0x04: 13}.get(tag, size)  # those two hold further descriptors behind fixed fields
     raise Mp4Damaged("esds holds no AudioSpecificConfig")
+
+
+def key_id_of(data: bytes, start: int, end: int) -> bytes | None:
+    """Return which key the samples of the `stsd` body `data[start:end]` are encrypted with; None: with none."""
+    entry = next(children(data, start + 8, end), None)
+    if entry is None or entry.kind not in PROTECTED_ENTRIES:
+        return None
+    return original_format(data, entry.body, entry.end)[1]

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from common.foundation.clock import US_PER_S, UtcUs
 from common.media.access_unit import AccessUnit, CodecConfig, MediaKind
 from common.media.mp4.boxes import MP4_EPOCH_S, NTP_EPOCH_S, SAMPLE_UTC_UUID, SEGMENT_INFO_UUID, box, full_box
+from common.media.mp4.protection import Protection, key_box, placed, protected_entry
 from common.media.mp4.sample_entries import sample_entry
 
 TRACK_ID = 1
@@ -42,15 +43,15 @@ class SegmentInfo:
     start_utc_us: int
 
 
-def init_segment(config: CodecConfig, info: SegmentInfo | None = None) -> bytes:
-    """Make `ftyp`, our segment information, and `moov` of a file that holds one track of `config`."""
+def init_segment(config: CodecConfig, info: SegmentInfo | None = None, protection: Protection | None = None) -> bytes:
+    """Make `ftyp`, our segment information, and `moov` of a file with one track of `config`, perhaps encrypted."""
     ftyp = box(b"ftyp", b"iso6", struct.pack(">I", 0), b"iso6isommp41")
     about = b"" if info is None else box(b"uuid", SEGMENT_INFO_UUID, json.dumps(asdict(info)).encode())
     created = 0 if info is None else max(0, info.start_utc_us // US_PER_S + MP4_EPOCH_S)
-    return ftyp + about + _moov(config, created)
+    return ftyp + about + _moov(config, created, protection)
 
 
-def _moov(config: CodecConfig, created: int) -> bytes:
+def _moov(config: CodecConfig, created: int, protection: Protection | None) -> bytes:
     handler = full_box(b"hdlr", 0, 0, struct.pack(">4x4s12x", _HANDLERS[config.kind]), b"Vedette\0")
     times = struct.pack(">QQ", created, created)
     mvhd = full_box(
@@ -62,13 +63,17 @@ def _moov(config: CodecConfig, created: int) -> bytes:
     mdhd = full_box(b"mdhd", 1, 0, times, struct.pack(">IQHxx", config.timescale, 0, 0x55C4))  # language "und"
     media_header = _MEDIA_HEADERS[config.kind]
     here = box(b"dinf", full_box(b"dref", 0, 0, struct.pack(">I", 1), full_box(b"url ", 0, 1)))
-    stsd = full_box(b"stsd", 0, 0, struct.pack(">I", 1), sample_entry(config))
+    entry = sample_entry(config)
+    keys = b""
+    if protection is not None:
+        entry, keys = protected_entry(entry, config, protection), key_box(protection)
+    stsd = full_box(b"stsd", 0, 0, struct.pack(">I", 1), entry)
     no_samples = b"".join(full_box(kind, 0, 0, bytes(4)) for kind in (b"stts", b"stsc"))
     no_samples += full_box(b"stsz", 0, 0, bytes(8)) + full_box(b"stco", 0, 0, bytes(4))
     minf = box(b"minf", media_header, here, box(b"stbl", stsd, no_samples))
     trak = box(b"trak", tkhd, box(b"mdia", mdhd, handler, minf))
     mvex = box(b"mvex", full_box(b"trex", 0, 0, struct.pack(">IIIII", TRACK_ID, 1, 0, 0, 0)))
-    return box(b"moov", mvhd, trak, mvex)
+    return box(b"moov", mvhd, trak, mvex, keys)
 
 
 def ticks_to_us(ticks: int, timescale: int) -> int:
@@ -77,11 +82,18 @@ def ticks_to_us(ticks: int, timescale: int) -> int:
 
 
 def fragment_header(
-    sequence: int, units: Sequence[AccessUnit], next_dts: int, origin_ticks: int, config: CodecConfig
+    sequence: int,
+    units: Sequence[AccessUnit],
+    next_dts: int,
+    origin_ticks: int,
+    config: CodecConfig,
+    *,
+    encryption: bytes = b"",
 ) -> bytes:
     """Make `prft`, where needed our sample times, `moof`, and the header of `mdat`; the units' data follows as it is.
 
-    `next_dts`: where the next unit will start, which gives the last one its duration.
+    `next_dts`: where the next unit will start, which gives the last one its duration. `encryption`: the boxes that
+    `SampleCipher.encrypt` made with the units' data.
     """
     first = units[0]
     base_dts = first.dts - origin_ticks
@@ -107,8 +119,12 @@ def fragment_header(
     table = struct.pack(f">{len(per_sample)}I", *per_sample)
     tfdt = full_box(b"tfdt", 1, 0, struct.pack(">Q", base_dts))
     moof_bytes = 8 + 16 + 8 + len(tfhd) + len(tfdt) + 20 + len(table)
+    encryption = placed(encryption, moof_bytes) if encryption else b""
+    moof_bytes += len(encryption)
     trun = full_box(b"trun", 1, trun_flags, struct.pack(">Ii", len(units), moof_bytes + 8), table)
-    moof = box(b"moof", full_box(b"mfhd", 0, 0, struct.pack(">I", sequence)), box(b"traf", tfhd, tfdt, trun))
+    moof = box(
+        b"moof", full_box(b"mfhd", 0, 0, struct.pack(">I", sequence)), box(b"traf", tfhd, tfdt, trun, encryption)
+    )
     return about_time + moof + struct.pack(">I4s", 8 + size_bytes, b"mdat")
 
 

@@ -8,6 +8,7 @@ from common.foundation.clock import UtcUs
 from common.foundation.ids import DeviceId
 from common.media.access_unit import PRIMARY, TrackName
 from common.protocols.media_channel import fields
+from common.protocols.media_channel.deletion_messages import DeletionConfirm
 from common.protocols.media_channel.export_messages import ExportControl, ExportCreate, ExportList
 from common.protocols.media_channel.fields import wire
 from common.protocols.media_channel.lock_messages import LockChange, LockCreate, LockList, LockRemove
@@ -201,4 +202,5 @@ ClientMessage = (
     | LockChange
     | LockRemove
     | LockList
+    | DeletionConfirm
 )

@@ -28,6 +28,7 @@ from common.protocols.media_channel.client_messages import (
     TimelineQuery,
     Unsubscribe,
 )
+from common.protocols.media_channel.deletion_messages import DeletionConfirm
 from common.protocols.media_channel.export_messages import (
     ExportControl,
     ExportCreate,
@@ -65,6 +66,7 @@ __all__ = [
     "MOST_SEQUENCES",
     "Authenticate",
     "ClientMessage",
+    "DeletionConfirm",
     "Done",
     "Dropped",
     "Edge",

@@ -11,6 +11,8 @@ from common.net.tokens import Principal
 from server.management.api.answers import read_object
 from server.management.api.callers import caller
 from server.management.configuration.items import InvalidProperties
+from server.management.identity.first_factor import Recognised
+from server.management.identity.refusals import GrantRefused
 from server.management.identity.totp import as_text, enrolment_uri
 from server.management.services import Services
 
@@ -43,7 +45,7 @@ def router(services: Services) -> APIRouter:
         who, code = await caller(services, request), await _code(request)
         codes = await run(_confirm, services, who, code)
         if codes is None:
-            raise await _wrong(services, who, request)
+            raise _wrong(services, who, request)
         return JSONResponse({"data": {"recoveryCodes": codes}}, headers=_NO_STORE)
 
     @routes.post("/second-factor/recovery-codes")
@@ -51,14 +53,14 @@ def router(services: Services) -> APIRouter:
         who, code = await caller(services, request), await _code(request)
         codes = await run(_new_codes, services, who, code)
         if codes is None:
-            raise await _wrong(services, who, request)
+            raise _wrong(services, who, request)
         return JSONResponse({"data": {"recoveryCodes": codes}}, headers=_NO_STORE)
 
     @routes.post("/second-factor/remove")
     async def remove(request: Request) -> Response:
         who, code = await caller(services, request), await _code(request)
         if not await run(_remove, services, who, code):
-            raise await _wrong(services, who, request)
+            raise _wrong(services, who, request)
         return JSONResponse({"result": {"state": "Success"}})
 
     return routes
@@ -71,9 +73,9 @@ async def _code(request: Request) -> str:
     return code
 
 
-async def _wrong(services: Services, who: Principal, request: Request) -> Exception:
+def _wrong(services: Services, who: Principal, request: Request) -> GrantRefused:
     address = request.client.host if request.client else ""
-    return await services.first_factor.failed_code(who.name, address)
+    return services.first_factor.failed_code(Recognised(who.user_id, who.name), address)
 
 
 def _shown(services: Services, who: Principal) -> dict[str, Any]:

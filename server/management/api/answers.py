@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from common.foundation.catalog import explain
-from common.foundation.errors import NotPermitted, NotSignedIn, StorageError, VmsError
+from common.foundation.errors import NotPermitted, NotSignedIn, ServerUnreachable, StorageError, VmsError
 from common.model.item import problems_of
 from common.net.certificates import BadCertificate
 from server.management.api.tasks import TooManyTasks
@@ -97,7 +97,7 @@ def failed(error: VmsError) -> Response:
             return failure(HTTPStatus.BAD_REQUEST, {"": str(error)})
         case DatabaseAway() | LeaseLost():
             return _later(failure(HTTPStatus.SERVICE_UNAVAILABLE, {"": explain(error)}))
-        case TooManyTasks() | StorageError():
+        case TooManyTasks() | StorageError() | ServerUnreachable():
             log.error("request failed", extra={"cause": str(error)})
             return failure(HTTPStatus.SERVICE_UNAVAILABLE, {"": explain(error)})
         case _:

@@ -16,14 +16,14 @@ from starlette.responses import JSONResponse, Response
 
 from common.api.evidence import ShownLock
 from common.clients.evidence import RecorderLocks
-from common.clients.media_asking import RecorderRefused
 from common.foundation.catalog import explain
-from common.foundation.errors import NotPermitted, ServerUnreachable, VmsError
+from common.foundation.errors import ServerUnreachable, VmsError
 from common.foundation.ids import DeviceId, new_id
 from common.model.devices import Camera, Hardware, Microphone
-from server.management.api.answers import BadRequest, UnknownResource, WrongMethod, failed, read_object
+from server.management.api.answers import UnknownResource, WrongMethod, failed, read_object
 from server.management.api.callers import bearer
 from server.management.api.lock_words import Merged, given_devices, lock_patch, lock_request, shown_lock, wanted
+from server.management.api.recorder_refusals import in_our_words
 from server.management.configuration.items import InvalidProperties, Stored
 from server.management.registration.recorder_questions import AskedRecorder, ask_each
 from server.management.services import Services
@@ -193,18 +193,8 @@ async def _remove(site: _Site, lock_id: str) -> Response:
 
 def _raise_when_all_failed(said: Mapping[str, object], failures: Mapping[str, VmsError]) -> None:
     """Raise what one recorder answered, when no other did what was asked."""
-    if said or not failures:
-        return
-    error = next(iter(failures.values()))
-    if isinstance(error, RecorderRefused):
-        match error.code:
-            case "not_permitted":
-                raise NotPermitted(str(error))
-            case "not_found":
-                raise UnknownResource(str(error))
-            case "bad_request":
-                raise BadRequest(str(error))
-    raise error
+    if failures and not said:
+        raise in_our_words(next(iter(failures.values())))
 
 
 def _new_reference() -> str:

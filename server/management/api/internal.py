@@ -62,7 +62,9 @@ def router(services: Services) -> APIRouter:
         message = read_message(RecorderStatus, await read_body(request))
         await run(_keep_status, services, recorder_id, message)
         peer = request.client.host if request.client else ""
-        services.statuses.reported(recorder_id, peer.removeprefix("::ffff:") in services.own_addresses)
+        services.statuses.reported(
+            recorder_id, peer.removeprefix("::ffff:") in services.own_addresses, message.storages
+        )
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     @routes.get("/recorders/{recorder_id}/configuration")

@@ -15,9 +15,9 @@ from starlette.responses import JSONResponse, Response
 from common.model.item import Item
 from common.model.permissions import Verb
 from common.net.tokens import Principal
-from server.management.api import evidence_locks, group_members, permissions, rest_tasks
+from server.management.api import evidence_locks, group_members, permissions, rest_tasks, storage_information
 from server.management.api.answers import UnknownResource, WrongMethod, failed, read_object
-from server.management.api.callers import caller, need_administrator
+from server.management.api.callers import bearer, caller, need_administrator
 from server.management.api.changing import changed, created, deleted
 from server.management.api.envelope import Envelope, definitions, model_of, resources
 from server.management.api.locks import lock_end
@@ -65,6 +65,8 @@ def router(services: Services) -> APIRouter:
             return await group_members.answer(services, principal, group, segments, request)
         if segments[0].lower() == evidence_locks.RESOURCE:
             return await evidence_locks.answer(services, segments, request)
+        if storage_information.answers(segments):
+            return await storage_information.answer(services, principal, segments, request)
         if segments[0].lower() == "tasks":
             return await rest_tasks.tasks(services, principal, segments[1:], request)
         if len(segments) == 3 and segments[0].lower() == "roles" and segments[2].lower() == "users":
@@ -82,7 +84,13 @@ def router(services: Services) -> APIRouter:
                 need_administrator(principal, f"task {query.task} of {target.model.kind.plural}")
                 body = await read_object(request)
                 return await rest_tasks.start(
-                    services, principal, target.model, target.identifier, name=query.task, body=body
+                    services,
+                    principal,
+                    target.model,
+                    target.identifier,
+                    name=query.task,
+                    body=body,
+                    token=bearer(request),
                 )
             case method:
                 await services.database_pool.run(_need, services, principal, method, target)

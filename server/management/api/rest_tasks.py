@@ -8,19 +8,23 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from common.clients.media_asking import QUESTION, RecorderRefused
 from common.model.devices import Hardware
 from common.model.item import Item
-from common.model.servers import RecordingServer
+from common.model.servers import RecordingServer, Storage
 from common.model.users import BasicUser, Role
 from common.net.tokens import Principal
+from common.protocols.media_channel.messages import DeletionConfirm
 from server.management.api import identity_tasks, role_members
 from server.management.api.answers import BadRequest, UnknownResource, WrongMethod, read_object
 from server.management.api.callers import need_administrator
 from server.management.api.changing import changed
+from server.management.api.recorder_refusals import in_our_words
 from server.management.api.tasks import LongTask
 from server.management.configuration.hardware import NewHardware, add_hardware, read_new_hardware
 from server.management.configuration.items import InvalidProperties
-from server.management.configuration.storages import set_default
+from server.management.configuration.storages import check_storages, encryption_changes, set_default
+from server.management.registration.recorder_questions import AskedRecorder
 from server.management.services import Services
 
 audit = logging.getLogger("server.management.audit")
@@ -29,7 +33,14 @@ _DONE = {"result": {"state": "Success"}}
 
 
 async def start(
-    services: Services, who: Principal, model: type[Item], identifier: str, *, name: str, body: Mapping[str, Any]
+    services: Services,
+    who: Principal,
+    model: type[Item],
+    identifier: str,
+    *,
+    name: str,
+    body: Mapping[str, Any],
+    token: str = "",
 ) -> Response:
     """Do a task of an item, or begin it if it is a long one."""
     known = next((task for task in model.kind.tasks if task.lower() == name.lower()), None)
@@ -54,6 +65,10 @@ async def start(
             await changed(services, BasicUser, identifier, {"password": body.get("password")}, None)
         case "SetStorageAsDefault":
             await run(_set_default, services, identifier)
+        case "EnableEncryption" | "DisableEncryption" | "ChangeEncryptionMethod" | "ChangeEncryptionKey":
+            await run(_change_encryption, services, identifier, known, body)
+        case "ConfirmDeletion":
+            await _confirm_deletion(services, identifier, token)
         case "ChangeDeviceRecordingStorage":
             if body.get("moveData") is True:
                 raise BadRequest("What is recorded already stays where it is, and is played from there.")
@@ -113,6 +128,27 @@ async def _add_hardware(services: Services, recorder_id: str, new: NewHardware) 
 def _store_hardware(services: Services, recorder_id: str, new: NewHardware) -> str:
     with services.database.write() as session:
         return add_hardware(session, services.items, recorder_id, new)
+
+
+def _change_encryption(services: Services, identifier: str, task: str, body: Mapping[str, Any]) -> None:
+    with services.database.write() as session:
+        changes = encryption_changes(services.items.get(session, Storage, identifier), task, body)
+        check_storages(session, services.items, services.items.update(session, Storage, identifier, changes))
+
+
+async def _confirm_deletion(services: Services, identifier: str, token: str) -> None:
+    recorder, storage = await services.database_pool.run(_recorder_of, services, identifier, token)
+    try:
+        await recorder.ask(DeletionConfirm(QUESTION, storage))
+    except RecorderRefused as refused:
+        raise in_our_words(refused) from refused
+
+
+def _recorder_of(services: Services, identifier: str, token: str) -> tuple[AskedRecorder, str]:
+    with services.database.read() as session:
+        storage = services.items.get(session, Storage, identifier)
+        asked = services.questions.recorders(session, token)
+        return next(each for each in asked if each.id == storage.parent_id), storage.id
 
 
 def _set_default(services: Services, identifier: str) -> None:

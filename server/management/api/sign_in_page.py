@@ -34,7 +34,6 @@ code,li{font-family:ui-monospace,monospace}
 .key{overflow-wrap:anywhere;color:var(--text)}
 img{display:block;margin:0 auto 16px;padding:12px;width:220px;background:#fff}
 ul{columns:2;margin:0;padding:0;list-style:none}
-.or{margin:24px 0 0;text-align:center}
 """
 
 

@@ -132,7 +132,7 @@ def may_redirect_to(uri: str, own_origin: str, listed: Iterable[str]) -> bool:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return False
-    if not uri.isascii() or not uri.isprintable() or parts.fragment or parts.username or "\\" in uri:
+    if not uri.isascii() or not uri.isprintable() or "#" in uri or parts.username or "\\" in uri:
         return False
     if parts.scheme == "http" and host in _LOOPBACK:
         return True

@@ -4,7 +4,7 @@ A user that does not exist costs the same work as one that does, here and in the
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.foundation.pools import BoundedPool
 from server.management.database.store import Database
@@ -32,6 +32,12 @@ class Recognised:
     user_id: str
     name: str
     password_hash: str = ""
+    typed_key: str = ""
+
+    @property
+    def lock_key(self) -> str:
+        """By what this user's failures are counted: the name as it was typed, in the one form of its directory."""
+        return self.typed_key or name_key(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,8 @@ class FirstFactor:
             )
             if not right or account is None:
                 raise self.failed(key, name, address)
-            return Recognised(account.user_id, account.name, await self._with_todays_hash(account, password))
+            todays = await self._with_todays_hash(account, password)
+            return Recognised(account.user_id, account.name, todays, key)
         try:
             found = await self._directories.authenticate(directory, name, password)
         except DirectoryUnavailable as down:
@@ -90,7 +97,7 @@ class FirstFactor:
                 raise self.failed(key, name, address) from refused
             audit.warning("sign-in refused", extra={"user": name, "reason": refused.description, "address": address})
             raise
-        return await self.vouched(directory, found, password)
+        return replace(await self.vouched(directory, found, password), typed_key=key)
 
     async def vouched(self, directory: KnownDirectory, found: DirectoryUser, password: str = "") -> Recognised:
         """Note a user that a directory vouches for; raise GrantRefused when it has no role here."""
@@ -98,16 +105,14 @@ class FirstFactor:
         cached_hash = await self._password_pool.run(self._passwords.hash, password) if keep else ""
         return Recognised(await self._database_pool.run(self._note, directory, found, cached_hash), found.name)
 
-    async def failed_code(self, name: str, address: str) -> GrantRefused:
+    def failed_code(self, user: Recognised, address: str) -> GrantRefused:
         """Count a wrong second factor; return the refusal."""
-        _, directory = await self._database_pool.run(self._find, name)
-        self.failed(lock_key(name, directory), name, address)
+        self.failed(user.lock_key, user.name, address)
         return GrantRefused("invalid_grant", WRONG_CODE, "SecondFactorInvalid")
 
-    async def succeeded(self, name: str) -> None:
+    def succeeded(self, user: Recognised) -> None:
         """Forget the failures of a user that is signed in now."""
-        _, directory = await self._database_pool.run(self._find, name)
-        self._by_name.succeeded(lock_key(name, directory))
+        self._by_name.succeeded(user.lock_key)
 
     def failed(self, key: str, name: str, address: str) -> GrantRefused:
         """Count a wrong password; return the refusal."""
@@ -170,7 +175,7 @@ class FirstFactor:
         if not right:
             raise self.failed(lock_key(name, directory), name, address)
         audit.warning("signed in while the directory is away", extra={"user": known.name, "directory": directory.id})
-        return Recognised(known.user_id, known.name)
+        return Recognised(known.user_id, known.name, typed_key=lock_key(name, directory))
 
     def _cached_account(self, directory: KnownDirectory, name: str) -> _Account | None:
         with self._database.read() as session:

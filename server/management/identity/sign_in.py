@@ -113,10 +113,13 @@ class SignIn:
         if state.has_factor or state.demands.second_factor:
             await self._code(user, state.has_factor, typed)
         try:
-            proven = await self._database_pool.run(self._apply, user, typed, second, fresh_hash, state.has_factor)
+            if fresh_hash or second is not None or state.has_factor or state.demands.second_factor:
+                proven = await self._database_pool.run(self._apply, user, typed, second, fresh_hash, state.has_factor)
+            else:
+                proven = Proven(user.user_id, user.name, user.password_hash)
         except _CodeGone:
-            raise await self._first.failed_code(typed.name or user.name, typed.address) from None
-        await self._first.succeeded(typed.name or user.name)
+            raise self._first.failed_code(user, typed.address) from None
+        self._first.succeeded(user)
         if second is not None:
             audit.info("sign-in authorised", extra={"user": user.name, "by": second.name, "by_id": second.user_id})
         return proven
@@ -135,7 +138,7 @@ class SignIn:
         try:
             await self._database_pool.run(self._apply, user, typed, None, fresh_hash, state.has_factor)
         except _CodeGone:
-            raise await self._first.failed_code(typed.name, typed.address) from None
+            raise self._first.failed_code(user, typed.address) from None
 
     async def _new_password(self, user: Recognised, typed: Typed, state: _State) -> str:
         """Return the hash of a password that is to be set, "" for none."""
@@ -181,7 +184,7 @@ class SignIn:
                 raise needs_second_factor(whose)
             raise await self._database_pool.run(self._set_up_needed, user, "second_factor_must_be_set_up")
         if not await self._database_pool.run(self._code_is_right, user.user_id, typed.code):
-            wrong = await self._first.failed_code(typed.name or user.name, typed.address)
+            wrong = self._first.failed_code(user, typed.address)
             if is_set_up:
                 raise wrong
             raise await self._database_pool.run(self._set_up_needed, user, wrong.description)

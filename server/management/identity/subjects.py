@@ -50,9 +50,9 @@ class Subjects:
     def roles(self, session: Session, user_id: str) -> list[Stored[Role]]:
         """Return the roles that a user has now."""
         held = self._accounts.role_ids(session, user_id)
-        row = self._external.by_id(session, user_id)
+        row = None if held else self._external.by_id(session, user_id)  # nobody is both
         if row is not None:
-            held |= self._external.role_ids(session, row)
+            held = self._external.role_ids(session, row)
         return [role for role in self._items.list(session, Role) if role.id in held] if held else []
 
     def role_names(self, session: Session, user_id: str) -> frozenset[str]:

@@ -6,11 +6,14 @@ from common.protocols.media_channel.messages import Error
 from server.recording.api.devices import NoSuchTrack
 from server.recording.exporting.errors import ExportRefused, NoRoom, NoSuchExport, TooManyExports
 from server.recording.storages.evidence import LockWrong, NoSuchLock
+from server.recording.storages.watching import NoSuchStorage, NothingHeld
 
 _CODES: tuple[tuple[type[VmsError], str], ...] = (
     (NoSuchTrack, "not_found"),
     (NoSuchExport, "not_found"),
     (NoSuchLock, "not_found"),
+    (NoSuchStorage, "not_found"),
+    (NothingHeld, "not_found"),
     (LockWrong, "bad_request"),
     (NoRoom, "no_room"),
     (TooManyExports, "no_room"),

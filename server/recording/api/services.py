@@ -29,6 +29,13 @@ class CameraProber(Protocol):
         """Raises DeviceError, or another VmsError when trying itself failed."""
 
 
+class HeldDeletions(Protocol):
+    """Deletions that wait for an administrator."""
+
+    async def confirm_deletion(self, identifier: str) -> None:
+        """Let a storage go on with them."""
+
+
 class ManualRecording(Protocol):
     """Starts and stops recording by hand."""
 
@@ -51,4 +58,5 @@ class RecorderServices:
     manual: ManualRecording
     exports: ExportService
     locks: LockService
+    deletions: HeldDeletions
     clock: Clock

@@ -16,6 +16,7 @@ from common.protocols.media_channel.messages import (
     VERSION,
     Authenticate,
     ClientMessage,
+    DeletionConfirm,
     Done,
     ExportControl,
     ExportCreate,
@@ -146,6 +147,8 @@ class ViewerSession:
             await self._start(tasks, message.id, lambda: self._record(message))
         elif isinstance(message, (ExportCreate, ExportList, ExportControl)):
             await self._start(tasks, message.id, lambda: self._export(message))
+        elif isinstance(message, DeletionConfirm):
+            await self._start(tasks, message.id, lambda: self._confirm(message))
         elif isinstance(message, LockMessage):
             await self._start(tasks, message.id, lambda: self._lock(message))
         else:
@@ -195,6 +198,12 @@ class ViewerSession:
         return await answer_export(
             message, self._services.exports, self._services.devices, self._services.access, self._principal
         )
+
+    async def _confirm(self, message: DeletionConfirm) -> Done:
+        if not self._is_administrator:
+            raise NotPermitted("confirm a deletion")
+        await self._services.deletions.confirm_deletion(message.storage)
+        return Done(message.id)
 
     async def _lock(self, message: LockMessage) -> ServerMessage:
         services = self._services

@@ -89,8 +89,10 @@ class Archiving:
 
     def _replace(self, plan: ArchivingPlan) -> None:
         roots = [planned.root for planned in plan.storages]
-        locked = LockBook((self._data, *roots), self._clock.now_us).locked
-        workshop = Workshop(plan, self._data, self._store, self._clock, locked=locked, report=self.report)
+        book = LockBook((self._data, *roots), self._clock.now_us)
+        workshop = Workshop(
+            plan, self._data, self._store, self._clock, locked=book.locked, gate=book.deleting, report=self.report
+        )
         self._runner.replace(workshop.jobs())
         if self._workshop is not None:
             self._workshop.close()

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from common.foundation.clock import Clock, UtcUs
 from common.foundation.errors import StorageError
@@ -12,7 +12,7 @@ from server.recording.archiving.jobs import JobRun
 from server.recording.archiving.moving import Mover, Rewritten, SourceUnreadable, finish_deletions
 from server.recording.archiving.pacing import Pace
 from server.recording.archiving.places import segment_name
-from server.recording.archiving.protected import Locked
+from server.recording.archiving.protected import Gate, Locked
 from server.recording.archiving.stage import Stage
 from server.recording.mediadb.contract import Span
 from server.recording.mediadb.index import SEALED, SegmentRow
@@ -41,6 +41,7 @@ class Archiver:
         bytes_per_s: int,
         low_free_bytes: int,
         signer: Callable[[], Signer | None] = lambda: None,
+        gate: Gate = nullcontext,
     ) -> None:
         """`signer`: signs what is thinned out, where it was signed before."""
         self._source = source
@@ -48,6 +49,7 @@ class Archiver:
         self._prepare = prepare
         self._clock = clock
         self._locked = locked
+        self._gate = gate
         self._report = report
         self._bytes_per_s = bytes_per_s
         self._low_free_bytes = low_free_bytes
@@ -77,6 +79,8 @@ class Archiver:
             self._target,
             Pace(self._bytes_per_s, run.stop),
             rewrite=self._groomed if groom else None,
+            locked=self._locked,
+            gate=self._gate,
             moved=run.advance,
         )
         skipped: set[int] = set()

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +13,7 @@ from server.recording.archiving.events import Report
 from server.recording.archiving.job_store import JobStore
 from server.recording.archiving.jobs import JobSpec
 from server.recording.archiving.plan import ArchivingPlan
-from server.recording.archiving.protected import Locked
+from server.recording.archiving.protected import Gate, Locked
 from server.recording.archiving.rebuilding import Indexing
 from server.recording.archiving.retention import Retention
 from server.recording.archiving.schedule import next_run
@@ -28,12 +29,21 @@ class Workshop:
     """The stages of a plan, and the jobs on them. `close` it once they have stopped."""
 
     def __init__(
-        self, plan: ArchivingPlan, data: Path, store: JobStore, clock: Clock, *, locked: Locked, report: Report
+        self,
+        plan: ArchivingPlan,
+        data: Path,
+        store: JobStore,
+        clock: Clock,
+        *,
+        locked: Locked,
+        report: Report,
+        gate: Gate = nullcontext,
     ) -> None:
         self._plan = plan
         self._store = store
         self._clock = clock
         self._locked = locked
+        self._gate = gate
         self._report = report
         self._signatures = Signatures(data, lambda event: None)  # it logs; what is signed stays as it is without a key
         self._prepare: Callable[[Stage], None] = lambda stage: stage.prepare(data)
@@ -71,6 +81,7 @@ class Workshop:
             prepare=self._prepare,
             clock=self._clock,
             locked=self._locked,
+            gate=self._gate,
             report=self._report,
             bytes_per_s=self._plan.bytes_per_s,
             low_free_bytes=self._plan.low_free_bytes,
@@ -88,6 +99,7 @@ class Workshop:
             prepare=self._prepare,
             clock=self._clock,
             locked=self._locked,
+            gate=self._gate,
             report=self._report,
             keep_free_bytes=self._plan.keep_free_bytes,
         )

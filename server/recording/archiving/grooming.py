@@ -39,7 +39,8 @@ class Groomed:
         signed. Raises Mp4Damaged or OSError."""
         self._file = file
         self._init = read_init(file.read)
-        self._thinner = thinner(mode, fps, self._init.config)
+        locked = self._init.protection is not None  # moves as it is: pictures are chosen by what is in them
+        self._thinner = None if locked else thinner(mode, fps, self._init.config)
         self.keeps_all = self._thinner is None
         self.table = FragmentTable(self._init.config.timescale, start)
         self._offset = 0

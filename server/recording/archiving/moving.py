@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from typing import Protocol
 
@@ -21,9 +21,11 @@ from common.foundation.errors import StorageError
 from common.media.mp4.boxes import Mp4Damaged
 from server.recording.archiving.pacing import Pace, Stopped
 from server.recording.archiving.places import segment_name
+from server.recording.archiving.protected import Gate, Locked
 from server.recording.archiving.remote_files import RemoteFiles
 from server.recording.archiving.stage import Stage
 from server.recording.archiving.tables import encode_table_file, table_name
+from server.recording.mediadb.contract import Span
 from server.recording.mediadb.fragments import FragmentTable, pack_table
 from server.recording.mediadb.index import DELETING, SealedSegment, SegmentRow
 from server.recording.mediadb.repair import scan_file
@@ -69,13 +71,18 @@ class Mover:
         pace: Pace,
         *,
         rewrite: Rewrite | None = None,
+        locked: Locked = lambda device, span: False,
+        gate: Gate = nullcontext,
         moved: Callable[[int], None] = lambda _: None,
         readers_s: float = _READERS_S,
     ) -> None:
+        """`locked` is asked once more before a segment that was rewritten takes the place of the whole one."""
         self._source = source
         self._target = target
         self._pace = pace
         self._rewrite = rewrite
+        self._locked = locked
+        self._gate = gate
         self._moved = moved
         self._readers_s = readers_s
         self._hidden: deque[tuple[float, SegmentRow]] = deque()
@@ -83,8 +90,15 @@ class Mover:
     def move(self, row: SegmentRow) -> None:
         """Raises SourceUnreadable, CopyDiffers, StorageError or OSError of the target, or Stopped."""
         self._target.files.check()
+        while not self._moved_over(row):  # it was thinned out, and locked meanwhile: now it goes whole
+            log.info("segment locked while it moved", extra={"device_id": row.key.device, "start": row.start})
+        self._hidden.append((time.monotonic() + self._readers_s, row))
+        self.delete_hidden(wait=False)
+
+    def _moved_over(self, row: SegmentRow) -> bool:
+        """Copy a segment, and have the target's one count; False when a lock forbids what was copied."""
         name = segment_name(row.key, row.start)
-        sealed, sha256 = self._copied(name, row)
+        sealed, sha256, rewritten = self._copied(name, row)
         # The target is checked again: what was written beside a disk that is gone must not count.
         try:
             self._target.files.check()
@@ -93,13 +107,16 @@ class Mover:
             raise
         if isinstance(self._target.files, RemoteFiles):
             self._target.files.put(table_name(name), encode_table_file(sealed, sha256))
-        self._target.index.record([sealed], [])
-        self._source.index.mark_deleting([row.id])
-        self._hidden.append((time.monotonic() + self._readers_s, row))
-        self.delete_hidden(wait=False)
+        with self._gate() if rewritten else nullcontext():
+            if rewritten and self._locked(row.key.device, Span(row.start, row.end)):
+                return False
+            self._target.index.record([sealed], [])
+            self._source.index.mark_deleting([row.id])
+        return True
 
-    def _copied(self, name: str, row: SegmentRow) -> tuple[SealedSegment, bytes]:
-        """Bring a segment's bytes to the target and prove it; return what the index should know, and the SHA-256."""
+    def _copied(self, name: str, row: SegmentRow) -> tuple[SealedSegment, bytes, bool]:
+        """Bring a segment's bytes to the target and prove it; return what the index should know, the SHA-256, and
+        whether it was rewritten."""
         with ExitStack() as opened:
             rewritten = self._begin_rewriting(row, opened)
             if rewritten is not None:
@@ -113,14 +130,14 @@ class Mover:
                     table = rewritten.table
                     # Where its last picture ends is known from the picture behind it, which is in another file.
                     gaps = table.gaps + (table.start != row.start)
-                    return SealedSegment(row.key, row.start, row.end, gaps, size, pack_table(table)), sha256
+                    return SealedSegment(row.key, row.start, row.end, gaps, size, pack_table(table)), sha256, True
         sealed = self._sealed(row)
         if self._target.files.size_bytes(name) == row.size_bytes:  # a move was interrupted behind its copy
             sha256, size = self._digest(self._reading(row, self._source.files.stream(name)))
             if self._digest(self._target.files.stream(name)) == (sha256, size):
-                return replace(sealed, size_bytes=size), sha256
+                return replace(sealed, size_bytes=size), sha256, False
         sha256, size = self._proved(name, row, self._source.files.stream(name))
-        return replace(sealed, size_bytes=size), sha256
+        return replace(sealed, size_bytes=size), sha256, False
 
     def _begin_rewriting(self, row: SegmentRow, opened: ExitStack) -> Rewritten | None:
         if self._rewrite is None:

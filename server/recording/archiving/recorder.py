@@ -11,6 +11,7 @@ from common.foundation.clock import Clock
 from server.recording.archiving.host import ArchivingHost
 from server.recording.archiving.plan import ArchivingPlan, PlannedStorage
 from server.recording.archiving.stage import archive_reader
+from server.recording.keys.chest import KeyChest
 from server.recording.mediadb.contract import MediaReader
 from server.recording.mediadb.reader import MediaDatabaseReader
 from server.recording.storages.places import storage_root, storages_or_default
@@ -25,7 +26,7 @@ class RecorderArchives:
 
     def __init__(self, recordings: Path, data: Path, clock: Clock, limits: ArchivingPlan | None = None) -> None:
         """`recordings`: the recorder's own folder. `limits`: a plan without storages, for its settings."""
-        self.reader = StoragesReader(recordings, self._behind)
+        self.reader = StoragesReader(recordings, self._behind, KeyChest(data))
         self._recordings = recordings
         self._data = data
         self._limits = limits or ArchivingPlan()
@@ -79,6 +80,10 @@ class RecorderArchives:
     def status(self) -> Sequence[Mapping[str, object]]:
         """How the jobs stand; see `archiving.status.shown`."""
         return self._host.status
+
+    def problems(self) -> Mapping[str, str]:
+        """Why jobs of stages fail now, by the stage's name."""
+        return {str(job.get("stage")): str(job["error"]) for job in self._host.status if job.get("error")}
 
     @property
     def host(self) -> ArchivingHost:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from common.media.mp4.boxes import Mp4Damaged
+from common.media.mp4.protection import Buffer
 from common.media.mp4.reader import Fragment, Scan
 from server.recording.mediadb.chains import seal_of
 from server.recording.mediadb.files import ReadableFile
@@ -62,7 +63,7 @@ class Resealing:
             raise Mp4Damaged(f"its seals do not hold: {checked.fault or 'a fragment is not in its place'}")
         self._chain = seal.chain
 
-    def sealed(self, parts: Sequence[bytes]) -> bytes:
+    def sealed(self, parts: Sequence[Buffer]) -> bytes:
         """A new fragment, with its seal."""
         if self._sealer is not None:
             parts = self._sealer.seal(parts)

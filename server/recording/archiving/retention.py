@@ -3,12 +3,13 @@
 import json
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from common.foundation.clock import US_PER_S, Clock
 from server.recording.archiving.events import ArchiveTrimmed, Report, RetentionHeld
 from server.recording.archiving.jobs import JobRun
 from server.recording.archiving.moving import delete_segment, finish_deletions
-from server.recording.archiving.protected import Locked
+from server.recording.archiving.protected import Gate, Locked
 from server.recording.archiving.stage import US_PER_MINUTE, Stage
 from server.recording.mediadb.contract import Span
 from server.recording.mediadb.index import SEALED, SegmentRow
@@ -34,11 +35,13 @@ class Retention:
         locked: Locked,
         report: Report,
         keep_free_bytes: int,
+        gate: Gate = nullcontext,
     ) -> None:
         self._stage = stage
         self._prepare = prepare
         self._clock = clock
         self._locked = locked
+        self._gate = gate
         self._report = report
         self._keep_free_bytes = keep_free_bytes
 
@@ -98,12 +101,14 @@ class Retention:
             run.check()
             after = (rows[-1].end, rows[-1].id)
             chosen: list[SegmentRow] = []
-            for row in rows:
-                if most_bytes is not None and size_bytes >= most_bytes:
-                    break
-                if not self._locked(row.key.device, Span(row.start, row.end)):
-                    chosen.append(row)
-                    size_bytes += row.size_bytes
+            with self._gate():
+                for row in rows:
+                    if most_bytes is not None and size_bytes >= most_bytes:
+                        break
+                    if not self._locked(row.key.device, Span(row.start, row.end)):
+                        chosen.append(row)
+                        size_bytes += row.size_bytes
+                self._stage.index.mark_deleting([row.id for row in chosen])
             self._delete(chosen)
             segments += len(chosen)
             if most_bytes is not None and size_bytes >= most_bytes:
@@ -111,7 +116,7 @@ class Retention:
         return segments, size_bytes
 
     def _delete(self, rows: list[SegmentRow]) -> None:
-        self._stage.index.mark_deleting([row.id for row in rows])
+        """Of rows that readers no longer see; killed in between, the next round finishes it."""
         for row in rows:
             delete_segment(self._stage, row)
         self._stage.index.remove([row.id for row in rows])

@@ -66,7 +66,7 @@ def structure_faults(files: StageFiles, name: str, row: SegmentRow) -> str:
         try:
             init = read_init(file.read)
             scan = scan_fragments(file.read, init.size_bytes, size, finished=True)
-            for fragment in scan.fragments:
+            for fragment in () if init.protection is not None else scan.fragments:
                 read_units(file.read(fragment.offset, fragment.size_bytes), init.config)
         except Mp4Damaged as error:
             return str(error)

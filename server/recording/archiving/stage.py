@@ -9,6 +9,7 @@ from common.foundation.clock import US_PER_S, UtcUs
 from server.recording.archiving.local_files import LocalFiles
 from server.recording.archiving.places import StageFiles
 from server.recording.archiving.remote_files import RemoteFiles
+from server.recording.keys.chest import KeyChest
 from server.recording.mediadb.index import SegmentIndex
 from server.recording.mediadb.reader import MediaDatabaseReader
 from server.recording.mediadb.storages import known_storage, remember_storage
@@ -98,9 +99,9 @@ def archive_readers(storage: RecordedStorage, data: Path) -> list[MediaDatabaseR
 def archive_reader(archive: RecordedArchive, data: Path) -> MediaDatabaseReader:
     """A reader of one archive, wherever it is."""
     if not is_remote(archive.url):
-        return MediaDatabaseReader(_folder(archive.url))
+        return MediaDatabaseReader(_folder(archive.url), keys=KeyChest(data))
     files, root = RemoteFiles(archive.url, archive.options), _index_root(archive, data)
-    return MediaDatabaseReader(root, lambda path: files.open(path.relative_to(root).as_posix()))
+    return MediaDatabaseReader(root, lambda path: files.open(path.relative_to(root).as_posix()), KeyChest(data))
 
 
 def _folder(url: str) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from common.api.enrolment import STATUS_EVERY_S, RecorderStatus, RenewRequest
 from common.api.recorder_configuration import RecorderConfiguration
+from common.api.storage_status import StageStatus
 from common.foundation.backoff import Backoff
 from common.foundation.clock import Clock
 from common.foundation.errors import VmsError
@@ -44,14 +45,17 @@ class ConfigurationFeed:
         clock: Clock,
         *,
         audit: tuple[Outbox, AuditTrail] | None = None,
+        storages: Callable[[], tuple[StageStatus, ...]] = tuple,
     ) -> None:
-        """`audit`: what is to be delivered to the audit log; None: nothing."""
+        """`audit`: what is to be delivered to the audit log; None: nothing. `storages`: how they are doing, to be told
+        to management."""
         self._audit = audit
         self._settings = settings
         self._identity = identity
         self._copy = LocalCopy(data, identity.id)
         self._media_port = media_port
         self._clock = clock
+        self._storages = storages
         self.version = 0
         """Version of the configuration in force; 0 before the first."""
         self.management_answers = False
@@ -126,7 +130,7 @@ class ConfigurationFeed:
         status = RecorderStatus(address=own_hosts(self._settings)[0], port=self._media_port, version=_product_version())
         while True:
             try:
-                await management.report(status)
+                await management.report(status.model_copy(update={"storages": self._storages()}))
                 fault.ended()
             except VmsError as failed:
                 fault.happened(failed)

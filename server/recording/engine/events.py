@@ -19,7 +19,15 @@ from server.recording.mediadb.events import (
     StorageFailed,
     StorageRecovered,
 )
-from server.recording.storages.events import AnyStorageEvent, SigningFailed, SigningWorks, SpillBegan, SpillEnded
+from server.recording.storages.events import (
+    AnyStorageEvent,
+    KeysUnusable,
+    KeysUsable,
+    SigningFailed,
+    SigningWorks,
+    SpillBegan,
+    SpillEnded,
+)
 
 ALIVE_EVERY_S = 2.0
 STOP_LINE = b'"stop"\n'
@@ -76,6 +84,10 @@ class EventWriter:
                 self.event("spill_began", "error", path=path, to_path=to_path, reason=reason)
             case SpillEnded(path, to_path):
                 self.event("spill_ended", "warning", path=path, to_path=to_path)
+            case KeysUnusable(path, reason):
+                self.event("storage_keys_unusable", "error", path=path, reason=reason)
+            case KeysUsable(path):
+                self.event("storage_keys_usable", "warning", path=path)
             case SigningFailed(reason):
                 self.event("signing_failed", "error", reason=reason)
             case SigningWorks():

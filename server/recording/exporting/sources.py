@@ -8,6 +8,7 @@ from common.api.recorder_configuration import RecordedStorage
 from common.foundation.clock import SystemClock
 from server.recording.archiving.stage import archive_readers
 from server.recording.exporting.maker import GapReasons
+from server.recording.keys.chest import KeyChest
 from server.recording.ledger.proof import RecordingProof
 from server.recording.mediadb.contract import MediaReader, Span, TrackKey
 from server.recording.mediadb.reader import MediaDatabaseReader
@@ -23,7 +24,7 @@ def opened_recordings(data: Path, recordings: Path, storages: Sequence[RecordedS
     """
     roots = {storage_root(storage, recordings) for storage in storages}
     if roots <= {recordings} and not any(storage.archives for storage in storages):
-        with closing(MediaDatabaseReader(recordings)) as reader:
+        with closing(MediaDatabaseReader(recordings, keys=KeyChest(data))) as reader:
             yield reader
         return
     with ExitStack() as opened:
@@ -31,7 +32,7 @@ def opened_recordings(data: Path, recordings: Path, storages: Sequence[RecordedS
         def behind(storage: RecordedStorage) -> list[MediaReader]:
             return [opened.enter_context(closing(reader)) for reader in archive_readers(storage, data)]
 
-        united = opened.enter_context(closing(StoragesReader(recordings, behind)))
+        united = opened.enter_context(closing(StoragesReader(recordings, behind, KeyChest(data))))
         united.follow(storages)
         yield united
 

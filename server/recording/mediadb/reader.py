@@ -11,6 +11,7 @@ from pathlib import Path
 from common.foundation.clock import UtcUs
 from common.media.access_unit import AccessUnit, CodecConfig
 from common.media.mp4.boxes import Mp4Damaged
+from common.media.mp4.protection import Mp4Locked, Protection
 from common.media.mp4.reader import read_init, read_units, scan_fragments
 from server.recording.mediadb.contract import Gop, Span, TrackKey
 from server.recording.mediadb.extents import Extent, places
@@ -18,6 +19,7 @@ from server.recording.mediadb.files import LocalFile, OpenFile
 from server.recording.mediadb.fragments import FragmentTable, unpack_table
 from server.recording.mediadb.index import SEALED, SegmentIndex, SegmentRow
 from server.recording.mediadb.layout import segment_path
+from server.recording.mediadb.protecting import ContentKeys, NoKeys
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ class _Segment:
     table: FragmentTable
     scanned: int
     lock: threading.Lock
+    protection: Protection | None
 
 
 class MediaDatabaseReader:
@@ -48,8 +51,10 @@ class MediaDatabaseReader:
     grows. `skipped` counts segments that could not be read.
     """
 
-    def __init__(self, root: Path, open_file: OpenFile = LocalFile) -> None:
-        """`root` holds the index, and the files too unless `open_file` finds them elsewhere."""
+    def __init__(self, root: Path, open_file: OpenFile = LocalFile, keys: ContentKeys | None = None) -> None:
+        """`root` holds the index, and the files too unless `open_file` finds them elsewhere. `keys` opens what is
+        encrypted."""
+        self._keys = keys or NoKeys()
         self._root = root
         self._open_file = open_file
         self._index = SegmentIndex(root, writable=False)
@@ -172,6 +177,8 @@ class MediaDatabaseReader:
             segment = self._segment(row)
             if segment is None:
                 continue
+            if segment.protection is not None:
+                return None
             with segment.lock:
                 fragments = places(segment.table, span, rows[number + 1].start if number + 1 < len(rows) else None)
             if fragments:
@@ -233,10 +240,11 @@ class MediaDatabaseReader:
             newest = number + 1 == len(table.gops)
         units: list[AccessUnit] = []
         try:
+            content_key = None if segment.protection is None else self._keys.content_key(segment.protection)
             with self._open_file(segment.path) as file:
                 for offset, size in places:
-                    units += read_units(file.read(offset, size), segment.config, segment.origin_ticks)
-        except (OSError, Mp4Damaged) as error:
+                    units += read_units(file.read(offset, size), segment.config, segment.origin_ticks, content_key)
+        except (OSError, Mp4Damaged, Mp4Locked) as error:
             self._skip(f"{segment.path} at {places[0][0]}", error)
             if not units:
                 return None
@@ -276,7 +284,8 @@ class MediaDatabaseReader:
         blob = self._index.table_blob(row.id) if row.state == SEALED else None
         table = FragmentTable(init.config.timescale, row.start) if blob is None else unpack_table(blob)
         origin = 0 if init.info is None else init.info.origin_ticks
-        return _Segment(row, path, init.config, origin, init.size_bytes, table, init.size_bytes, threading.Lock())
+        lock, size = threading.Lock(), init.size_bytes
+        return _Segment(row, path, init.config, origin, size, table, size, lock, init.protection)
 
     def _follow(self, segment: _Segment) -> None:
         """Take in what was appended to a growing segment since it was last looked at."""
@@ -289,7 +298,7 @@ class MediaDatabaseReader:
                 segment.table.append(fragment)
             segment.scanned = scan.next_offset
 
-    def _skip(self, what: str, error: OSError | Mp4Damaged) -> None:
+    def _skip(self, what: str, error: Exception) -> None:
         self.skipped += 1
         with self._lock:
             new = what not in self._reported

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from common.media.mp4.boxes import CHAIN_START_UUID, SEAL_UUID, Mp4Damaged, box, header_at
+from common.media.mp4.protection import Buffer
 
 VERSION = 1
 SIGNED = 1  # flag
@@ -234,7 +235,7 @@ class SegmentSealer:
         self._head = self._chain = head_hash(sealed)
         return sealed
 
-    def seal(self, parts: Sequence[bytes]) -> list[bytes]:
+    def seal(self, parts: Sequence[Buffer]) -> list[Buffer]:
         """Return the parts of a fragment with its seal among them. `parts[0]` holds all of `prft`."""
         about = _START.pack(VERSION, 0 if self.signer is None else SIGNED, self._fragments + 1)
         about += self._head + self._chain + bytes((len(self._name),)) + self._name
@@ -246,8 +247,9 @@ class SegmentSealer:
         if self.signer is not None:
             signed = self.signer.public_key + self.signer.sign(SIGNATURE_TAG + about + self._next)
         made = box(b"uuid", SEAL_UUID, about, self._next, signed)
-        at = behind_first_box(parts[0])
-        return [parts[0][:at] + made + parts[0][at:], *parts[1:]]
+        header = bytes(parts[0])
+        at = behind_first_box(header)
+        return [header[:at] + made + header[at:], *parts[1:]]
 
     def written(self) -> None:
         """The fragment that was sealed last is in the file."""

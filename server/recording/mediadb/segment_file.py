@@ -11,12 +11,14 @@ from pathlib import Path
 
 from common.foundation.clock import UtcUs
 from common.media.access_unit import AccessUnit, CodecConfig
+from common.media.mp4.protection import Buffer, Protection, SampleCipher
 from common.media.mp4.reader import Fragment
 from common.media.mp4.writer import SegmentInfo, fragment_header, init_segment
 from server.recording.mediadb.contract import TrackKey
 from server.recording.mediadb.fragments import FragmentTable, pack_table
 from server.recording.mediadb.index import SealedSegment
 from server.recording.mediadb.layout import segment_path
+from server.recording.mediadb.protecting import Protector
 from server.recording.mediadb.seals import ChainEnd, SegmentSealer, Signer, segment_name
 from server.recording.mediadb.trailer import Trailer, trailer_box
 
@@ -60,9 +62,11 @@ class SegmentFile:
         first: PendingFragment,
         preallocate_bytes: int,
         sealing: Sealing | None = None,
+        *,
+        protector: Protector | None = None,
     ) -> None:
         """Create the file with its initial part; FileExistsError when there is one of this name. Without `sealing`,
-        its fragments get no seals."""
+        its fragments get no seals, without `protector` its samples are not encrypted."""
         self.key = key
         self.config = first.config
         self.run_utc_us = first.run_utc_us
@@ -75,6 +79,11 @@ class SegmentFile:
         self._allocated = 0
         self._synced = 0
         self._named = False
+        self.protector = protector
+        protection: Protection | None = None
+        self._cipher: SampleCipher | None = None
+        if protector is not None:
+            protection, self._cipher = protector.begin(first.config)
         self._sealer: SegmentSealer | None = None
         if sealing is not None:
             self._sealer = SegmentSealer(segment_name(key.device, key.track, self.start), self.start, sealing.signer)
@@ -82,7 +91,7 @@ class SegmentFile:
         self._fd = _created(self.path)
         try:
             info = SegmentInfo(key.device, key.track, first.run_utc_us, self._origin, self.start)
-            initial = init_segment(first.config, info)
+            initial = init_segment(first.config, info, protection)
             if self._sealer is not None and sealing is not None:
                 initial = self._sealer.begin(initial, sealing.previous)
             self.size_bytes = 0
@@ -117,10 +126,17 @@ class SegmentFile:
         """Write a fragment and hand it to the system."""
         units = fragment.units
         self._sequence += 1
-        header = fragment_header(self._sequence, units, fragment.next_dts, self._origin, self.config)
+        encryption = b""
+        data: Sequence[Buffer]
+        if self._cipher is None:
+            data = [unit.data for unit in units]
+        else:
+            data, encryption = self._cipher.encrypt(units)
+        header = fragment_header(
+            self._sequence, units, fragment.next_dts, self._origin, self.config, encryption=encryption
+        )
         offset = self.size_bytes
-        parts = [header]
-        parts += [unit.data for unit in units]
+        parts: list[Buffer] = [header, *data]
         total = len(header) + fragment.size_bytes
         if self._sealer is not None:
             parts = self._sealer.seal(parts)
@@ -141,7 +157,7 @@ class SegmentFile:
             )
         )
 
-    def _write_all(self, parts: list[bytes], total: int) -> None:
+    def _write_all(self, parts: Sequence[Buffer], total: int) -> None:
         end = self.size_bytes + total
         if self._preallocate_bytes and end > self._allocated:
             self._preallocate(end)

@@ -24,6 +24,7 @@ from server.recording.mediadb.events import IndexFailed, OnEvent, StorageEvent, 
 from server.recording.mediadb.index import SealedSegment, SegmentIndex, ended_by
 from server.recording.mediadb.layout import MARKER, StorageNotMounted, prepare_root
 from server.recording.mediadb.locks import LockBook
+from server.recording.mediadb.protecting import KeysMissing, Protector
 from server.recording.mediadb.seals import ChainEnd, Signer
 from server.recording.mediadb.segment_file import PendingFragment, Sealing, SegmentFile
 from server.recording.mediadb.settings import Limits, WriterSettings
@@ -66,6 +67,7 @@ class _Storage:
         self.room = Room(root, reserve_bytes, max(settings.short_free_bytes, 2 * reserve_bytes))
         self.queued_bytes = 0
         self.signer: Signer | None = None  # set from another thread; each segment has one from beginning to end
+        self.protector: Protector | KeysMissing | None = None  # the same
         self.segments_opened = 0
 
     @property
@@ -226,6 +228,7 @@ class _WriterThread:
                     first.utc_us >= self._cut_at[key]
                     or file.size_bytes >= self._storage.settings.segment_bytes
                     or (self._storage.settings.seals and file.signer is not self._storage.signer)
+                    or file.protector is not self._storage.protector
                 )
             )
         )
@@ -250,7 +253,11 @@ class _WriterThread:
         ahead = min(settings.preallocate_bytes, _SMALL_PREALLOCATION_BYTES) if small else settings.preallocate_bytes
         if self._storage.room.tight:
             ahead = 0
-        opened, fragment = _new_file(self._storage.root, key, fragment, ahead, self._sealing(key, before))
+        protector = self._storage.protector
+        if isinstance(protector, KeysMissing):
+            raise StorageError(f"recordings are to be encrypted, and {protector.reason}")
+        made = SegmentMaker(self._storage.root, key, ahead, self._sealing(key, before), protector)
+        opened, fragment = made.file_for(fragment)
         try:
             opened.append(fragment)
         except BaseException:
@@ -313,17 +320,30 @@ class _WriterThread:
                 self._seal(key)
 
 
-def _new_file(
-    root: Path, key: TrackKey, fragment: PendingFragment, preallocate_bytes: int, sealing: Sealing | None
-) -> tuple[SegmentFile, PendingFragment]:
-    """Create the file of a segment that begins with `fragment`. After the clock was set back there may be one of that
-    name: it is left alone, and the new one begins some microseconds later."""
-    for _ in range(_MOST_NAMES):
-        try:
-            return SegmentFile(root, key, fragment, preallocate_bytes, sealing), fragment
-        except FileExistsError:
-            fragment = fragment.later(1)
-    return SegmentFile(root, key, fragment, preallocate_bytes, sealing), fragment
+@dataclass(frozen=True, slots=True)
+class SegmentMaker:
+    """What the next file of a track is made with."""
+
+    root: Path
+    key: TrackKey
+    preallocate_bytes: int
+    sealing: Sealing | None
+    protector: Protector | None
+
+    def file_for(self, fragment: PendingFragment) -> tuple[SegmentFile, PendingFragment]:
+        """Create the file of a segment that begins with `fragment`. After the clock was set back there may be one of
+        that name: it is left alone, and the new one begins some microseconds later."""
+        for _ in range(_MOST_NAMES):
+            try:
+                return self._made(fragment), fragment
+            except FileExistsError:
+                fragment = fragment.later(1)
+        return self._made(fragment), fragment
+
+    def _made(self, fragment: PendingFragment) -> SegmentFile:
+        return SegmentFile(
+            self.root, self.key, fragment, self.preallocate_bytes, self.sealing, protector=self.protector
+        )
 
 
 def _next_cut(key: TrackKey, start: UtcUs, segment_s: float) -> int:
@@ -385,6 +405,11 @@ class MediaDatabaseWriter:
     def set_retention(self, retain_minutes: int) -> None:
         """Keep recordings this long from now on."""
         self._cleaner.limits = replace(self._cleaner.limits, retain_minutes=retain_minutes)
+
+    def set_protector(self, protector: Protector | KeysMissing | None) -> None:
+        """Have files encrypted, or not, from each track's next keyframe on, which begins a segment. With KeysMissing
+        nothing is recorded. Pass the same object as long as nothing changes."""
+        self._storage.protector = protector
 
     def set_limits(self, limits: Limits) -> None:
         """Keep this from now on."""

@@ -35,6 +35,21 @@ class SigningWorks:
     """Recordings are signed again."""
 
 
-OwnEvent = SpillBegan | SpillEnded | SigningFailed | SigningWorks
+@dataclass(frozen=True, slots=True)
+class KeysUnusable:
+    """Recordings of a storage are to be encrypted, and its keys cannot be used: it does not record. Sent once."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeysUsable:
+    """The storage records again, encrypted."""
+
+    path: str
+
+
+OwnEvent = SpillBegan | SpillEnded | SigningFailed | SigningWorks | KeysUnusable | KeysUsable
 AnyStorageEvent = StorageEvent | OwnEvent
 OnAnyEvent = Callable[[AnyStorageEvent], None]

@@ -31,8 +31,14 @@ def limits_of(storage: RecordedStorage) -> Limits:
 
 
 def without_archive_secrets(storage: RecordedStorage) -> RecordedStorage:
-    """What an engine has to know: it writes no archive, so it gets no key to one."""
-    return storage.model_copy(update={"archives": tuple(map(_bare, storage.archives))})
+    """What an engine has to know: it writes no archive, so it gets no key to one, and makes no keys of passwords."""
+    return storage.model_copy(update={"archives": tuple(map(_bare, storage.archives)), "password": ""})
+
+
+def key_folders(storage: RecordedStorage, recordings: Path) -> tuple[Path, ...]:
+    """Where a copy of a storage's keys belongs: beside its recordings, in each stage that is a folder."""
+    archives = (archive.url for archive in storage.archives)
+    return (storage_root(storage, recordings), *(Path(url) for url in archives if url.startswith("/")))
 
 
 def _bare(archive: RecordedArchive) -> RecordedArchive:

@@ -8,6 +8,7 @@ from pathlib import Path
 from common.api.recorder_configuration import RecordedStorage
 from common.foundation.clock import UtcUs
 from server.recording.mediadb.contract import Gop, MediaReader, Span, TrackKey
+from server.recording.mediadb.protecting import ContentKeys
 from server.recording.mediadb.reader import MediaDatabaseReader
 from server.recording.storages.places import storage_root
 
@@ -111,11 +112,17 @@ class StoragesReader:
     process ends: what was recorded there is found as long as it is kept.
     """
 
-    def __init__(self, recordings: Path, readers_behind: ReadersBehind = lambda storage: ()) -> None:
+    def __init__(
+        self,
+        recordings: Path,
+        readers_behind: ReadersBehind = lambda storage: (),
+        keys: ContentKeys | None = None,
+    ) -> None:
         self._recordings = recordings
+        self._keys = keys
         self._readers_behind = readers_behind
         self._lock = threading.Lock()
-        self._databases = {recordings: MediaDatabaseReader(recordings)}
+        self._databases = {recordings: MediaDatabaseReader(recordings, keys=keys)}
         self._united = UnitedReader(tuple(self._databases.values()))
 
     def follow(self, storages: Sequence[RecordedStorage]) -> None:
@@ -125,7 +132,7 @@ class StoragesReader:
             for storage in storages:
                 root = storage_root(storage, self._recordings)
                 if root not in self._databases:
-                    self._databases[root] = MediaDatabaseReader(root)
+                    self._databases[root] = MediaDatabaseReader(root, keys=self._keys)
                 behind += self._readers_behind(storage)
             self._united = UnitedReader((*self._databases.values(), *behind))
 

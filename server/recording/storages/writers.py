@@ -13,13 +13,15 @@ from common.api.recorder_configuration import RecordedStorage
 from common.foundation.clock import Clock
 from common.foundation.errors import StorageError
 from common.foundation.ids import DeviceId
+from server.recording.keys.chest import KeyChest
 from server.recording.mediadb.contract import TrackKey
 from server.recording.mediadb.events import Overflow, StorageEvent, StorageFailed, StorageRecovered
 from server.recording.mediadb.locks import LockBook
+from server.recording.mediadb.protecting import KeysMissing, Protector
 from server.recording.mediadb.settings import WriterSettings
 from server.recording.mediadb.storages import known_storage, remember_storage
 from server.recording.mediadb.writer import MediaDatabaseWriter
-from server.recording.storages.events import OnAnyEvent, SpillBegan, SpillEnded
+from server.recording.storages.events import KeysUnusable, KeysUsable, OnAnyEvent, SpillBegan, SpillEnded
 from server.recording.storages.places import limits_of, storage_root, storages_or_default
 from server.recording.storages.routing import RoutedTrackWriter
 from server.recording.storages.signatures import Signatures
@@ -28,6 +30,7 @@ from server.recording.storages.spilling import Health
 log = logging.getLogger(__name__)
 
 TICK_S = 0.5
+_KEYS_S = 30.0
 
 
 @dataclass(slots=True)
@@ -41,6 +44,8 @@ class _Open:
     health: Health
     remembered: bool = False
     retired: bool = False
+    protector: Protector | KeysMissing | None = None
+    keys_due_s: float = 0.0
     spilled_to: "_Open | None" = None
     closing: "asyncio.Future[None] | None" = None
 
@@ -67,6 +72,7 @@ class StorageWriters:
         self._settings = settings
         self._on_event = on_event
         self._signatures = Signatures(data, on_event)
+        self._keys = KeyChest(data)
         self._open: dict[str, _Open] = {}
         self._retired: list[_Open] = []
         self._default = ""
@@ -97,6 +103,7 @@ class StorageWriters:
                 opened.storage = storage
                 opened.writer.set_limits(limits_of(storage))
                 await self._sign(opened)
+                await self._protect(opened)
         self._default = wanted[0].id
         self._route(self._tracks)
 
@@ -151,6 +158,7 @@ class StorageWriters:
             before.storage, before.retired = storage, False
             before.writer.set_limits(limits_of(storage))
             await self._sign(before)
+            await self._protect(before)
             return before
         limits = limits_of(storage)
         settings = replace(
@@ -171,6 +179,7 @@ class StorageWriters:
         opened = AsyncExitStack()
         made = _Open(storage, root, writer, opened, Health(self._clock))
         await self._sign(made)
+        await self._protect(made)
         await opened.enter_async_context(writer)
         return made
 
@@ -178,6 +187,37 @@ class StorageWriters:
         """Have what a storage records signed, or not."""
         wanted = opened.storage.signing
         opened.writer.set_signer(await asyncio.to_thread(self._signatures.read) if wanted else None)
+
+    def _keys_due(self, opened: _Open) -> bool:
+        """Whether to look for another key: at once while there is none, else now and then, since keys are changed."""
+        now_s = self._clock.monotonic_s()
+        if not isinstance(opened.protector, KeysMissing) and now_s < opened.keys_due_s:
+            return False
+        opened.keys_due_s = now_s + _KEYS_S
+        return True
+
+    async def _protect(self, opened: _Open) -> None:
+        """Have what a storage records encrypted, or not; without its keys, nothing is recorded there."""
+        before, extent = opened.protector, opened.storage.encryption
+        if extent == "None":
+            opened.protector = None
+        else:
+            try:
+                key = await asyncio.to_thread(self._keys.newest, opened.storage.id)
+            except StorageError as error:
+                if not isinstance(before, Protector):  # else those that were read go on
+                    opened.protector = KeysMissing(str(error))
+            else:
+                used = (before.storage_key, before.extent) if isinstance(before, Protector) else None
+                if used != (key.id, extent):
+                    opened.protector = Protector(key.id, extent, key.secret)
+        if isinstance(opened.protector, KeysMissing) and not isinstance(before, KeysMissing):
+            log.error("storage cannot encrypt", extra={"path": str(opened.root), "reason": opened.protector.reason})
+            self._on_event(KeysUnusable(str(opened.root), opened.protector.reason))
+        elif isinstance(before, KeysMissing) and not isinstance(opened.protector, KeysMissing):
+            log.warning("storage encrypts again", extra={"path": str(opened.root)})
+            self._on_event(KeysUsable(str(opened.root)))
+        opened.writer.set_protector(opened.protector)
 
     def _retire(self, known: _Open) -> None:
         """It is configured no more: closed once its tracks have gone over to their new storage."""
@@ -233,6 +273,8 @@ class StorageWriters:
                 await asyncio.to_thread(remember_storage, self._data, opened.root, opened.writer.storage_id)
             except (OSError, StorageError) as error:
                 log.error("storage not remembered", extra={"path": str(opened.root), "reason": str(error)})
+        if opened.storage.encryption != "None" and self._keys_due(opened):
+            await self._protect(opened)
         if opened.storage.signing and self._signatures.signer is None:
             await self._sign(opened)
         other = opened.spilled_to

@@ -1,0 +1,92 @@
+"""A selection that is repeated, and small pictures of recordings, against a real media server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtTest import QSignalSpy
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from common.ui.off_thread import wait_for_jobs
+from common.ui.theme import apply_theme
+from smartclient.playback.page import PlaybackPage
+from smartclient.playback.thumbnails import Place, Thumbnails
+from smartclient.site.snapshot import Site, read_site
+from smartclient.video.engine import VideoEngine
+from tests.support.smartclient_rig import CAMERA, SiteClient, running_recorder
+
+WAIT_MS = 30_000
+
+
+@pytest.fixture
+def engine(qapp: QApplication) -> Iterator[VideoEngine]:
+    apply_theme(qapp, "dark")
+    made = VideoEngine(processes=1)
+    yield made
+    made.close()
+    made.deleteLater()
+
+
+def site_at(engine: VideoEngine, uri: str) -> Site:
+    site = read_site(SiteClient(uri))  # type: ignore[arg-type]  # as much of it
+    engine.set_recorders(site.media_uris(), "")
+    engine.set_token("viewers")
+    return site
+
+
+def test_a_selection_is_repeated_and_small_pictures_come(qtbot: QtBot, engine: VideoEngine, tmp_path: Path) -> None:
+    with running_recorder(tmp_path, recorded_s=60, gap_s=30, live=False) as recorder:
+        site = site_at(engine, recorder.uri)
+        page = PlaybackPage(engine)
+        qtbot.addWidget(page)
+        page.resize(1000, 600)
+        page.show()
+        page.grid.show_view(1, (CAMERA,))
+        page.show_site(site)
+        qtbot.waitUntil(lambda: len(page.spans.of(CAMERA)) == 2, timeout=WAIT_MS)
+        (first, first_end), (second, _) = page.spans.of(CAMERA)
+
+        page.master.seek(first + 2_000_000)
+        page.selection.mark_in()
+        page.master.seek(first + 4_000_000)
+        page.selection.mark_out()
+        assert page.selection.span == (first + 2_000_000, first + 4_000_000)
+        assert page.timeline.selection == page.selection.span
+        assert page.transport.selected.text() == "2.0 s selected"
+        page.transport.loop.click()
+        page.master.set_speed(4.0)
+        page.master.play()
+        spy = QSignalSpy(page.playhead_changed)
+        generation = page.master.clock.generation
+        qtbot.waitUntil(lambda: page.master.clock.generation >= generation + 3, timeout=WAIT_MS)
+        assert spy.count() > 0
+        assert first <= page.master.playhead_us <= first + 5_000_000
+        page.master.pause()
+        page.selection.clear()
+        assert not page.transport.loop.isEnabled()
+
+        camera = site.camera(CAMERA)
+        assert camera is not None
+        inside = Place(camera, first + 3_500_000, first + 4_500_000)
+        gap = Place(camera, first_end + 5_000_000, first_end + 6_000_000)
+        into_second = Place(camera, first_end + 5_000_000, second + 5_000_000)
+        wanted = [inside, gap, into_second]
+        thumbnails: Thumbnails = page.thumbnails
+        thumbnails.want(wanted)
+        qtbot.waitUntil(lambda: all(thumbnails.of(place) is not None for place in wanted), timeout=WAIT_MS)
+        shown, empty, later = (thumbnails.of(place) for place in wanted)
+        assert shown is not None
+        assert shown.image.width() == 160
+        assert shown.at_us <= inside.start
+        assert empty is not None
+        assert empty.image.isNull()
+        assert empty.error == ""
+        assert later is not None
+        assert second <= later.at_us < second + 1_000_000
+        page._show_preview(inside.start)
+        assert page.preview.isVisible()
+        assert not page.grab().isNull()
+        page.close()
+        page.grid.release()
+    wait_for_jobs()
