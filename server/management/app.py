@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
@@ -38,7 +38,7 @@ from server.management.configuration.recorder_feed import RecorderFeed
 from server.management.database.lease import Lease
 from server.management.database.lease_locks import lease_lock
 from server.management.database.opening import opened_database
-from server.management.database.outage import DatabaseAway, DatabasePool
+from server.management.database.outage import RETRY_AFTER_S, DatabaseAway, DatabasePool
 from server.management.database.sealing import Seal
 from server.management.database.store import Database
 from server.management.identity.accounts import Accounts
@@ -166,6 +166,16 @@ async def management_server(
         await asyncio.to_thread(database.close)
 
 
+async def _again_when_away(name: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Do work that uses the database beside the requests; begin it anew when the database was away."""
+    while True:
+        try:
+            return await work()
+        except DatabaseAway as away:
+            log.warning("begun anew: the database was away", extra={"work": name, "reason": str(away)})
+            await asyncio.sleep(RETRY_AFTER_S)
+
+
 async def _hold(lease: Lease, thread: BoundedPool, front: Front, serving: "_Serving", https: str) -> None:
     """Wait for the lease, serve, and keep it; raises LeaseLost when another server has taken over."""
     if not lease.held:
@@ -228,8 +238,8 @@ class _Serving:
         )
         self._services = services
         if self._settings.audit_keep_days:
-            self._start("audit retention", _forget_audit(services, trail, self._settings.audit_keep_days))
-        self._start("audit delivery", deliver_audit(outbox, trail, partial(_keep_audit, services), loop.clock))
+            self._start("audit retention", partial(_forget_audit, services, trail, self._settings.audit_keep_days))
+        self._start("audit delivery", partial(deliver_audit, outbox, trail, partial(_keep_audit, services), loop.clock))
         if self._admin_password_file is not None:
             await loop.password_pool.run(_first_user, services, self._admin_password_file)
         self.needs_setup = await loop.database_pool.run(_needs_setup, services)
@@ -241,11 +251,11 @@ class _Serving:
             lambda: loop.clock.now_us() / 1e6,
         )
         online = services.statuses.online
-        self._start("revoked tokens", switchboard.watch_tokens(partial(_revoked, services)))
-        self._start("states", switchboard.watch_states(RecordingServer.kind.plural, online))
-        self._start("directories", services.directory_watch.run())
+        self._start("revoked tokens", partial(switchboard.watch_tokens, partial(_revoked, services)))
+        self._start("states", partial(switchboard.watch_states, RecordingServer.kind.plural, online))
+        self._start("directories", services.directory_watch.run)
         if self._settings.announce:
-            self._start("announce", _announce(services, self._settings, urlsplit(https).port or 443))
+            self._start("announce", partial(_announce, services, self._settings, urlsplit(https).port or 443))
         return application(services, switchboard)
 
     def stop(self) -> None:
@@ -256,8 +266,8 @@ class _Serving:
         """Once no request is answered any more: put the last audit entries on disk. Blocking."""
         self._open.close()
 
-    def _start(self, name: str, work: Coroutine[None, None, None]) -> None:
-        self.helpers.append(self.loop.group.create_task(work, name=name))
+    def _start(self, name: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        self.helpers.append(self.loop.group.create_task(_again_when_away(name, work), name=name))
 
 
 @dataclass(frozen=True, slots=True)

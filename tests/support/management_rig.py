@@ -18,6 +18,7 @@ from server.management.app import Running, management_server
 from server.management.settings import ManagementSettings
 
 PASSWORD = "correct horse 9"
+_CHEAP_HASHES = {"password_hash_memory_kib": 19_456, "password_hash_passes": 1}
 START_US = 1_790_000_000_000_000
 
 
@@ -127,7 +128,7 @@ def managing(
         data.mkdir(parents=True, exist_ok=True)
         password_file.write_text(password + "\n")
     chosen = ManagementSettings.model_validate(
-        {"https_port": 0, "bind_address": "127.0.0.1", "announce": False, **settings}
+        {"https_port": 0, "bind_address": "127.0.0.1", "announce": False, **_CHEAP_HASHES, **settings}
     )
     started = threading.Event()
     state: dict[str, object] = {}

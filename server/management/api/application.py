@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from common.api import service_channel
-from server.management.api import account, audit, authorize, external_sign_in, idp, internal, rest, well_known
+from server.management.api import account, audit, authorize, external_sign_in, idp, internal, rest, snapshot, well_known
 from server.management.api.answers import HANDLERS
 from server.management.api.plain_paths import PlainPaths
 from server.management.api.security_headers import SecurityHeaders
@@ -36,6 +36,7 @@ def application(services: Services, switchboard: Switchboard) -> FastAPI:
     app.include_router(internal.router(services))
     app.include_router(account.router(services))
     app.include_router(audit.router(services))
+    app.include_router(snapshot.router(services, switchboard.journal))
     app.include_router(rest.router(services))
     app.add_api_websocket_route(service_channel.PATH, switchboard.serve)
     return app

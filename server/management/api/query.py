@@ -1,6 +1,6 @@
 """Query parameters of lists: flags, filters and pages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,9 @@ from server.management.api.answers import BadRequest
 _OPERATORS = ("lt", "gt", "equals", "notEquals", "startsWith", "contains")
 _LARGEST_PAGE = 10_000
 _DEFAULT_PAGE = 100
+
+
+Shown = Callable[[], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,28 @@ class ListQuery:
     def has(self, flag: str) -> bool:
         return flag.lower() in self.flags
 
-    def page_of(self, items: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
-        """Return what passes the filters, cut to the page asked for. Disabled items only come when asked for."""
-        kept = [
-            item
-            for item in items
-            if (self.has("disabled") or item.get("enabled", True)) and all(each.keeps(item) for each in self.filters)
-        ]
-        return kept if self.page is None else kept[self.page * self.size : (self.page + 1) * self.size]
+    def page_of(self, items: Iterable[tuple[bool, Shown]]) -> list[dict[str, Any]]:
+        """Return what passes the filters, cut to the page asked for. Disabled items only come when asked for.
+
+        `items`: whether each is enabled, and what shows it, which is asked for as few as can be.
+        """
+        disabled_too = self.has("disabled")
+        left = 0 if self.page is None else self.page * self.size
+        kept: list[dict[str, Any]] = []
+        for enabled, shown in items:
+            if not enabled and not disabled_too:
+                continue
+            if self.filters:
+                item = shown()
+                if not all(each.keeps(item) for each in self.filters):
+                    continue
+            if left:
+                left -= 1
+                continue
+            kept.append(item if self.filters else shown())
+            if self.page is not None and len(kept) == self.size:
+                break
+        return kept
 
 
 def read_query(pairs: Sequence[tuple[str, str]], properties: frozenset[str]) -> ListQuery:

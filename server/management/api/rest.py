@@ -159,8 +159,12 @@ def _data(services: Services, session: Session, asked: Question) -> dict[str, An
     if target.parent is not None:
         parent_id = services.items.get(session, target.parent, target.parent_id).id
     may_see = seen(target.model)
-    found = [each for each in services.items.list(session, target.model, parent_id) if may_see(each.id)]
-    return {"array": query.page_of([envelope.item(each, query.include) for each in found])}
+    found = (
+        (getattr(each.item, "enabled", True), partial(envelope.item, each, query.include))
+        for each in services.items.each(session, target.model, parent_id)
+        if may_see(each.id)
+    )
+    return {"array": query.page_of(found)}
 
 
 async def _write(services: Services, principal: Principal, target: Target, request: Request) -> Response:

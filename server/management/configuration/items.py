@@ -6,13 +6,13 @@ recorder's feed alone.
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from common.foundation.clock import Clock, UtcUs
@@ -66,6 +66,17 @@ class Stored(Generic[AnyItem]):
     item: AnyItem
 
 
+_COLUMNS = (
+    ItemRow.id,
+    ItemRow.parent_id,
+    ItemRow.version,
+    ItemRow.created_us,
+    ItemRow.modified_us,
+    ItemRow.properties,
+)
+_AT_ONCE = 1000  # rows fetched together
+
+
 class Items:
     """All configuration items."""
 
@@ -83,10 +94,27 @@ class Items:
         """Return all items of a kind, or those below a parent, oldest first."""
         if model.kind.single:
             return [self._single(session, model, owner) for owner in self._owners(session, model, parent_id)]
-        query = select(ItemRow).where(ItemRow.kind == model.kind.plural)
+        return list(self.each(session, model, parent_id))
+
+    def each(self, session: Session, model: type[AnyItem], parent_id: str | None = None) -> Iterator[Stored[AnyItem]]:
+        """Yield what `list` returns, and read no more than is taken. Within the caller's transaction."""
+        if model.kind.single:
+            yield from self.list(session, model, parent_id)
+            return
+        query = select(*_COLUMNS).where(ItemRow.kind == model.kind.plural)
         if parent_id is not None:
             query = query.where(ItemRow.parent_id == parent_id)
-        return [_stored(model, row) for row in session.scalars(query.order_by(ItemRow.created_us, ItemRow.id))]
+        query = query.order_by(ItemRow.created_us, ItemRow.id).limit(_AT_ONCE)
+        found = session.execute(query).all()
+        while found:  # in pieces that are read to their end: SQL Server takes no other question in between
+            for identifier, parent, version, created_us, modified_us, properties in found:
+                item = _item(model, properties)
+                yield Stored(identifier, parent, version, UtcUs(created_us), UtcUs(modified_us), item)
+            if len(found) < _AT_ONCE:
+                return
+            last_id, _, _, last_us, _, _ = found[-1]
+            behind = or_(ItemRow.created_us > last_us, and_(ItemRow.created_us == last_us, ItemRow.id > last_id))
+            found = session.execute(query.where(behind)).all()
 
     def create(
         self, session: Session, item: AnyItem, parent_id: str | None, identifier: str | None = None
@@ -270,7 +298,7 @@ def _api_id(model: type[Item], row: ItemRow) -> str:
     return row.parent_id if model.kind.single and row.parent_id is not None else row.id
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=65_536)
 def _item(model: type[AnyItem], properties: str) -> AnyItem:
     """Make an item of what is stored; many are asked for again and again without having changed."""
     return model.model_validate(_declared(model, json.loads(properties)))

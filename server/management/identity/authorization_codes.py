@@ -23,6 +23,8 @@ audit = logging.getLogger("server.management.audit")
 CODE_LIFE_S = 60
 _CHALLENGE = re.compile(r"^[A-Za-z0-9_-]{43}$")  # a SHA-256 in base64url
 _VERIFIER = re.compile(r"^[A-Za-z0-9._~-]{43,128}$")  # RFC 7636, 4.1
+_URI = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+")
+"""What may stand in an address (RFC 3986, 2), without a fragment (RFC 6749, 3.1.2)."""
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -132,7 +134,7 @@ def may_redirect_to(uri: str, own_origin: str, listed: Iterable[str]) -> bool:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return False
-    if not uri.isascii() or not uri.isprintable() or parts.fragment or parts.username or "\\" in uri:
+    if not _URI.fullmatch(uri) or parts.username:
         return False
     if parts.scheme == "http" and host in _LOOPBACK:
         return True

@@ -128,6 +128,5 @@ class LockDesk:
         return shown.model_dump(mode="json")
 
     def _audit(self, what: str, lock_id: str, given: Mapping[str, Any]) -> None:
-        audit.info(
-            what, extra={"user": self._who.name, "user_id": self._who.user_id, "lock": lock_id, "properties": given}
-        )
+        who = {"user": self._who.name, "user_id": str(self._who.user_id)}
+        audit.info(what, extra={**who, "item": f"evidenceLocks/{lock_id}", "properties": sorted(given)})

@@ -200,9 +200,12 @@ class ViewerSession:
         )
 
     async def _confirm(self, message: DeletionConfirm) -> Done:
-        if not self._is_administrator:
+        who = self._principal
+        if who is None or not who.is_administrator:
             raise NotPermitted("confirm a deletion")
         await self._services.deletions.confirm_deletion(message.storage)
+        about = {"user": who.name, "user_id": str(who.user_id), "item": f"storages/{message.storage}"}
+        audit.warning("deletion confirmed", extra=about)
         return Done(message.id)
 
     async def _lock(self, message: LockMessage) -> ServerMessage:
