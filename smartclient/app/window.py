@@ -118,6 +118,7 @@ class SmartClientWindow(QMainWindow):
         self.listening.changed.connect(self._listening_changed)
         self.exports.said.connect(lambda said: self.notice.say("ok", said))
         self.exports.failed.connect(self.notice.say_error)
+        self.playback.said.connect(lambda said: self.notice.say("info", said))
         self.bookmarks.made.connect(lambda said: self.notice.say("ok", said))
         self.bookmarks.store.failed.connect(self.notice.say_error)
         self.bookmarks.go_asked.connect(lambda _: self.show_playback())

@@ -23,6 +23,7 @@ class BookmarkRoom(QObject):
         super().__init__(window)
         self._window = window
         self._site = Site()
+        self._now = UtcUs(0)
         self._panel: BookmarkPanel | None = None
         self._dialog: BookmarkDialog | None = None
         self.store = BookmarkStore(client, self)
@@ -50,10 +51,11 @@ class BookmarkRoom(QObject):
 
     def open_panel(self, now: UtcUs) -> BookmarkPanel:
         """Show the list."""
+        self._now = now
         if self._panel is None:
             self._panel = BookmarkPanel(self.store, self._name, self._window)
             self._panel.go_asked.connect(self.go_asked)
-            self._panel.edit_asked.connect(lambda mark: self.edit(mark, now))
+            self._panel.edit_asked.connect(lambda mark: self.edit(mark, self._now))
         self._panel.refresh()
         self._panel.show()
         self._panel.raise_()

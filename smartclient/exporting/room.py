@@ -15,6 +15,7 @@ from smartclient.exporting.keeper import ExportKeeper
 from smartclient.exporting.orders import Order, OrderBook
 from smartclient.exporting.panel import ExportPanel
 from smartclient.exporting.recorders import ExportDoors
+from smartclient.site.doors import RecorderDoors
 from smartclient.site.snapshot import Site
 
 
@@ -30,7 +31,8 @@ class ExportRoom(QObject):
         self._site = Site()
         self._dialog: ExportDialog | None = None
         self._panel: ExportPanel | None = None
-        self.doors = ExportDoors(session.client.access_token, session.ca_pem)
+        self.recorders = RecorderDoors(session.client.access_token, session.ca_pem)
+        self.doors = ExportDoors(self.recorders)
         self.keeper = ExportKeeper(self.doors, book or OrderBook(), session.server_url, session.user, self)
         self.keeper.ordered.connect(self._ordered)
         self.keeper.refused.connect(self.failed)
@@ -39,7 +41,7 @@ class ExportRoom(QObject):
     def show_site(self, site: Site) -> None:
         """Where recorders are may have changed."""
         self._site = site
-        self.doors.uris = site.media_uris()
+        self.recorders.uris = site.media_uris()
         if not self._started and site.cameras:
             self._started = True
             self.keeper.start()

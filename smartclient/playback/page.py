@@ -14,6 +14,7 @@ from smartclient.bookmarks.room import BookmarkRoom
 from smartclient.exporting.room import ExportRoom
 from smartclient.live.grid import TileGrid
 from smartclient.playback.go_to import NoSuchTime, parse_go_to
+from smartclient.playback.locks import LockStore
 from smartclient.playback.master import MasterClock
 from smartclient.playback.scrub_preview import ScrubPreview
 from smartclient.playback.selection import Selection
@@ -24,7 +25,7 @@ from smartclient.playback.timeline_content import Content, Flag
 from smartclient.playback.transport import Transport
 from smartclient.playback.vocabulary import vocabulary
 from smartclient.search.explorer import SequenceExplorer
-from smartclient.site.snapshot import Site
+from smartclient.site.snapshot import Site, SiteCamera
 from smartclient.video.clock import SPEEDS
 from smartclient.video.engine import VideoEngine
 from smartclient.video.slots import PictureFlags
@@ -41,6 +42,8 @@ class PlaybackPage(QWidget):
 
     live_asked = Signal()
     playhead_changed = Signal(object)
+    said = Signal(str)
+    """A sentence for the operator."""
 
     def __init__(self, engine: VideoEngine, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -52,6 +55,7 @@ class PlaybackPage(QWidget):
         self._shown_generation = -1
         self._exports: ExportRoom | None = None
         self._bookmarks: BookmarkRoom | None = None
+        self._locks: LockStore | None = None
         self.grid = TileGrid(engine, recorded=True)
         self.timeline = Timeline()
         self.transport = Transport()
@@ -139,6 +143,8 @@ class PlaybackPage(QWidget):
         self.spans.watch(False)
         if self._bookmarks is not None:
             self._bookmarks.store.rest()
+        if self._locks is not None:
+            self._locks.rest()
         self._tick.stop()
 
     def play_or_pause(self) -> None:
@@ -240,6 +246,8 @@ class PlaybackPage(QWidget):
     def sign_in(self, exports: ExportRoom, bookmarks: BookmarkRoom) -> None:
         """Use what belongs to the signed-in user."""
         self._exports, self._bookmarks = exports, bookmarks
+        self._locks = LockStore(exports.recorders, self)
+        self._locks.changed.connect(self._spans_changed)
         bookmarks.store.changed.connect(self._spans_changed)
         bookmarks.go_asked.connect(self.go_to_bookmark)
         self.transport.add_tool("bookmark", "bookmark", "bookmarks.bookmark").clicked.connect(self.bookmark)
@@ -258,15 +266,21 @@ class PlaybackPage(QWidget):
 
     def bookmark(self) -> None:
         """B: bookmark the moment of the selected camera."""
-        camera = self._site.camera(self.grid.selected_camera)
+        camera = self._camera_to_bookmark()
         if self._bookmarks is not None and camera is not None:
             self._bookmarks.quick(camera, self.master.playhead_us)
 
     def bookmark_detailed(self) -> None:
         """Shift+B: the same, or the selected time, with a text."""
-        camera = self._site.camera(self.grid.selected_camera)
+        camera = self._camera_to_bookmark()
         if self._bookmarks is not None and camera is not None:
             self._bookmarks.detailed(camera, self.master.playhead_us, self.selection.span, self.now_us())
+
+    def _camera_to_bookmark(self) -> SiteCamera | None:
+        camera = self._site.camera(self.grid.selected_camera)
+        if camera is None:
+            self.said.emit(words("bookmarks.choose_camera"))
+        return camera
 
     def show_bookmarks(self) -> None:
         """The list of bookmarks."""
@@ -366,6 +380,8 @@ class PlaybackPage(QWidget):
         if self._bookmarks is not None:
             devices = tuple(camera.id for camera in cameras)
             self._bookmarks.store.want(devices, scale.start_us, scale.end_us)
+        if self._locks is not None:
+            self._locks.want(self._site.camera(self.grid.selected_camera))
         self.spans.want(cameras, scale.start_us, scale.end_us, self.grid.selected_camera)
 
     def _flags(self) -> tuple[Flag, ...]:
@@ -374,6 +390,11 @@ class PlaybackPage(QWidget):
             return ()
         marks = self._bookmarks.store.of("")
         return tuple(Flag(mark.triggered_us, mark.end_us, mark.header, mark.id) for mark in marks)
+
+    def _lock_flags(self) -> tuple[Flag, ...]:
+        if self._locks is None:
+            return ()
+        return tuple(Flag(lock.start_us, lock.end_us, lock.header, lock.id) for lock in self._locks.locks)
 
     def _spans_changed(self) -> None:
         camera = self.grid.selected_camera
@@ -386,6 +407,7 @@ class PlaybackPage(QWidget):
                 audio=tuple(self.spans.sound_of(camera)),
                 gaps=tuple(self.spans.gaps_of(camera)),
                 bookmarks=self._flags(),
+                locks=self._lock_flags(),
                 known=known,
                 note=note,
             )

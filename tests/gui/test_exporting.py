@@ -9,7 +9,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from common.api.evidence import LockRequest
+from common.clients.evidence import RecorderLocks
 from common.foundation.clock import UtcUs
+from common.foundation.ids import new_id
 from common.ui.off_thread import wait_for_jobs
 from common.ui.session import Session
 from smartclient.exporting import room as room_module
@@ -17,6 +20,7 @@ from smartclient.exporting.dialog import ExportDialog
 from smartclient.exporting.keeper import Progress
 from smartclient.exporting.orders import OrderBook
 from smartclient.exporting.room import ExportRoom
+from smartclient.playback.locks import LockStore
 from smartclient.site.snapshot import read_site
 from tests.support.export_rig import exporting_recorder
 from tests.support.recorder_rig import CAMERA, CAMERA_2
@@ -157,3 +161,21 @@ def test_what_cannot_be_exported_is_said_at_the_field(qtbot: QtBot, window: QWid
         qtbot.waitUntil(lambda: bool(refused), timeout=WAIT_MS)  # nothing is recorded then
         assert room.keeper.progress() == []
         room.stop()
+
+
+def test_evidence_locks_of_the_selected_camera_are_known(qtbot: QtBot, window: QWidget, tmp_path: Path) -> None:
+    with exporting_recorder(tmp_path / "recorder", seconds=10) as recorder:
+        room = room_for(window, recorder.uri, tmp_path / "orders.json")
+        site = room._site
+        wanted = LockRequest(
+            devices=(CAMERA,), start_us=recorder.start_us, end_us=recorder.end_us, header="Theft", id=new_id()
+        )
+        room.recorders.run(site.cameras[0].recorder, lambda ask: RecorderLocks(ask).create(wanted))
+        store = LockStore(room.recorders, window)
+        store.want(site.camera(CAMERA))
+        qtbot.waitUntil(lambda: [lock.header for lock in store.locks] == ["Theft"], timeout=WAIT_MS)
+        store.want(site.camera(CAMERA_2))
+        assert store.locks == ()
+        store.rest()
+        room.stop()
+        wait_for_jobs()
