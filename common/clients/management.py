@@ -232,6 +232,10 @@ class ManagementClient:
         headers = {"If-Match": f'"{etag}"'} if etag else None
         self._call("PATCH", f"/{quote(kind)}/{quote(identifier)}", body=body, headers=headers)
 
+    def rest(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        """Ask the REST interface (`path` below its root) for what has a typed client of its own."""
+        return self._call(method, path, body=body)
+
     # Tasks
 
     def _followed(self, started: Mapping[str, Any], timeout_s: float) -> str:

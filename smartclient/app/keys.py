@@ -35,7 +35,7 @@ KEYS = (
     KeyBinding("back", ("Esc",)),
     KeyBinding("remove", ("Delete",)),
     KeyBinding("full_screen", ("F11",)),
-    KeyBinding("cameras_pane", ("Ctrl+B",)),
+    KeyBinding("cameras_pane", ("Ctrl+L",)),
     KeyBinding("find", ("Ctrl+F", "Ctrl+K")),
     KeyBinding("listen", ("M",)),
     KeyBinding("help", ("F1",)),
@@ -57,6 +57,12 @@ KEYS = (
     KeyBinding("mark_out", ("O",), "playback"),
     KeyBinding("clear_selection", ("Shift+I", "Shift+O"), "playback"),
     KeyBinding("loop", ("R",), "playback"),
+    KeyBinding("explore", ("X",), "playback"),
+    KeyBinding("export", ("E",), "playback"),
+    KeyBinding("exports", ("Ctrl+E",)),
+    KeyBinding("bookmark", ("B", "Ctrl+B"), "playback"),
+    KeyBinding("bookmark_detailed", ("Shift+B",), "playback"),
+    KeyBinding("bookmarks", ("Ctrl+Shift+B",)),
 )
 
 

@@ -19,6 +19,8 @@ from smartclient.app.keys import KeyMap
 from smartclient.app.listening import Listening
 from smartclient.app.shortcuts import Shortcuts
 from smartclient.app.top_bar import LIVE, PLAYBACK, TopBar
+from smartclient.bookmarks.room import BookmarkRoom
+from smartclient.exporting.room import ExportRoom
 from smartclient.live.grid import LAYOUTS, MOST_TILES, TileGrid, columns_for
 from smartclient.options.views import SavedView, SavedViews
 from smartclient.playback.page import PlaybackPage
@@ -54,6 +56,9 @@ class SmartClientWindow(QMainWindow):
         self.listening = Listening(engine, self)
         self.live_grid = TileGrid(engine, recorded=False)
         self.playback = PlaybackPage(engine)
+        self.exports = ExportRoom(session, self)
+        self.bookmarks = BookmarkRoom(session.client, self)
+        self.playback.sign_in(self.exports, self.bookmarks)
         self.empty = EmptyState("camera", words("smart.no_cameras"), words("smart.no_cameras_hint"))
         self.empty.setObjectName("no_cameras")
         self.waiting = EmptyState("server", words("smart.loading_site"), words("smart.loading_site_hint"))
@@ -111,6 +116,11 @@ class SmartClientWindow(QMainWindow):
         self._engine.token_wanted.connect(self.watch.refresh)
         self._engine.recorder.connect(self._recorder_said)
         self.listening.changed.connect(self._listening_changed)
+        self.exports.said.connect(lambda said: self.notice.say("ok", said))
+        self.exports.failed.connect(self.notice.say_error)
+        self.bookmarks.made.connect(lambda said: self.notice.say("ok", said))
+        self.bookmarks.store.failed.connect(self.notice.say_error)
+        self.bookmarks.go_asked.connect(lambda _: self.show_playback())
         self.listening.said.connect(lambda said: self.notice.say("info", said))
 
     def _acts(self) -> dict[str, Callable[[], object]]:
@@ -362,6 +372,7 @@ class SmartClientWindow(QMainWindow):
     def release(self) -> None:
         """Stop all pictures, sound and questions."""
         self.watch.stop()
+        self.exports.stop()
         self.listening.stop()
         self.playback.leave()
         self.live_grid.release()

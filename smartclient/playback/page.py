@@ -4,11 +4,14 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
+from common.clients.bookmarks import Bookmark
 from common.foundation.clock import US_PER_S, SystemClock, UtcUs
 from common.ui.theme import set_role
 from common.ui.words import sentence, words
+from smartclient.bookmarks.room import BookmarkRoom
+from smartclient.exporting.room import ExportRoom
 from smartclient.live.grid import TileGrid
 from smartclient.playback.go_to import NoSuchTime, parse_go_to
 from smartclient.playback.master import MasterClock
@@ -17,9 +20,10 @@ from smartclient.playback.selection import Selection
 from smartclient.playback.spans import SpanStore, next_start, previous_start, span_at
 from smartclient.playback.thumbnails import Thumbnails
 from smartclient.playback.timeline import Timeline
-from smartclient.playback.timeline_content import Content
+from smartclient.playback.timeline_content import Content, Flag
 from smartclient.playback.transport import Transport
 from smartclient.playback.vocabulary import vocabulary
+from smartclient.search.explorer import SequenceExplorer
 from smartclient.site.snapshot import Site
 from smartclient.video.clock import SPEEDS
 from smartclient.video.engine import VideoEngine
@@ -29,6 +33,7 @@ _TICK_MS = 40
 _LOOK_BACK_US = 10 * US_PER_S
 _FIRST_RANGE_US = 3600 * US_PER_S
 _SEQUENCE_TOLERANCE_US = US_PER_S
+_EXPORT_US = 60 * US_PER_S
 
 
 class PlaybackPage(QWidget):
@@ -45,6 +50,8 @@ class PlaybackPage(QWidget):
         self._site = Site()
         self._wall_clock = SystemClock()
         self._shown_generation = -1
+        self._exports: ExportRoom | None = None
+        self._bookmarks: BookmarkRoom | None = None
         self.grid = TileGrid(engine, recorded=True)
         self.timeline = Timeline()
         self.transport = Transport()
@@ -56,9 +63,16 @@ class PlaybackPage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.grid, 1)
+        self.explorer = SequenceExplorer(self.thumbnails)
+        self.explorer.went.connect(self._explored)
+        self.explorer.closed.connect(self.close_explorer)
+        self.above = QStackedWidget()
+        self.above.addWidget(self.grid)
+        self.above.addWidget(self.explorer)
+        layout.addWidget(self.above, 1)
         layout.addWidget(self.timeline)
         layout.addWidget(self.transport)
+        self.transport.add_tool("explore", "layout", "explorer.explore").clicked.connect(self.explore)
         self._tick = QTimer(self)
         self._tick.setInterval(_TICK_MS)
         self._tick.timeout.connect(self._ticked)
@@ -100,6 +114,10 @@ class PlaybackPage(QWidget):
         """Cameras may have changed."""
         self._site = site
         self.grid.show_site(site)
+        if self._exports is not None:
+            self._exports.show_site(site)
+        if self._bookmarks is not None:
+            self._bookmarks.show_site(site)
         self._cameras_changed()
 
     # what the operator does
@@ -119,6 +137,8 @@ class PlaybackPage(QWidget):
         self.master.pause()
         self.preview.hide()
         self.spans.watch(False)
+        if self._bookmarks is not None:
+            self._bookmarks.store.rest()
         self._tick.stop()
 
     def play_or_pause(self) -> None:
@@ -185,7 +205,89 @@ class PlaybackPage(QWidget):
             "mark_out": self.selection.mark_out,
             "clear_selection": self.selection.clear,
             "loop": self.transport.loop.click,
+            "export": self.export,
+            "exports": self.show_exports,
+            "bookmark": self.bookmark,
+            "bookmark_detailed": self.bookmark_detailed,
+            "bookmarks": self.show_bookmarks,
+            "explore": self.explore,
         }
+
+    def explore(self) -> None:
+        """X: look through small pictures of the cameras in view, over the selected time or what the timeline shows."""
+        if self.above.currentWidget() is self.explorer:
+            self.close_explorer()
+            return
+        self.master.pause()
+        scale = self.timeline.scale
+        found = (self._site.camera(device) for device in self.grid.shown_cameras())
+        cameras = tuple(camera for camera in found if camera is not None)
+        span = self.selection.span or (scale.start_us, min(scale.end_us, max(scale.start_us, self.now_us())))
+        self.above.setCurrentWidget(self.explorer)
+        self.explorer.explore(cameras, span)
+
+    def close_explorer(self) -> None:
+        """Back to the pictures."""
+        self.above.setCurrentWidget(self.grid)
+        self.grid.setFocus()
+
+    def _explored(self, device: str, at: int) -> None:
+        if device in self.grid.cameras:
+            self.grid.select(self.grid.cameras.index(device))
+        self.close_explorer()
+        self.master.seek(at)
+
+    def sign_in(self, exports: ExportRoom, bookmarks: BookmarkRoom) -> None:
+        """Use what belongs to the signed-in user."""
+        self._exports, self._bookmarks = exports, bookmarks
+        bookmarks.store.changed.connect(self._spans_changed)
+        bookmarks.go_asked.connect(self.go_to_bookmark)
+        self.transport.add_tool("bookmark", "bookmark", "bookmarks.bookmark").clicked.connect(self.bookmark)
+        self.transport.add_tool("bookmarks", "find", "bookmarks.bookmarks").clicked.connect(self.show_bookmarks)
+        self.transport.add_tool("export", "export", "exporting.export").clicked.connect(self.export)
+        self.transport.add_tool("exports", "menu", "exporting.exports").clicked.connect(self.show_exports)
+
+    def export(self) -> None:
+        """E: ask what to export, beginning with the cameras in view and the selected time, or the last minute."""
+        if self._exports is not None:
+            at = self.master.playhead_us
+            span = self.selection.span or (max(0, at - _EXPORT_US), at)
+            selected = self.grid.selected_camera
+            chosen = [selected] if selected else self.grid.shown_cameras()
+            self._exports.open_dialog(list(chosen), span, self.now_us())
+
+    def bookmark(self) -> None:
+        """B: bookmark the moment of the selected camera."""
+        camera = self._site.camera(self.grid.selected_camera)
+        if self._bookmarks is not None and camera is not None:
+            self._bookmarks.quick(camera, self.master.playhead_us)
+
+    def bookmark_detailed(self) -> None:
+        """Shift+B: the same, or the selected time, with a text."""
+        camera = self._site.camera(self.grid.selected_camera)
+        if self._bookmarks is not None and camera is not None:
+            self._bookmarks.detailed(camera, self.master.playhead_us, self.selection.span, self.now_us())
+
+    def show_bookmarks(self) -> None:
+        """The list of bookmarks."""
+        if self._bookmarks is not None:
+            self._bookmarks.open_panel(self.now_us())
+
+    def go_to_bookmark(self, mark: Bookmark) -> None:
+        """Select its camera, take it into the view when it is not there, and go to its start."""
+        cameras = list(self.grid.cameras)
+        if mark.device in cameras:
+            self.grid.select(cameras.index(mark.device))
+        elif self._site.camera(mark.device) is not None:
+            self.grid.add(mark.device)
+        self.selection.select((mark.begin_us, mark.end_us))
+        self.timeline.set_scale(self.timeline.scale.centred(mark.triggered_us))
+        self.master.seek(mark.begin_us)
+
+    def show_exports(self) -> None:
+        """Ctrl+E: the list of exports."""
+        if self._exports is not None:
+            self._exports.open_panel()
 
     def _selection_changed(self) -> None:
         self.timeline.select(self.selection.span)
@@ -261,7 +363,17 @@ class PlaybackPage(QWidget):
         shown = (self._site.camera(device) for device in self.grid.shown_cameras())
         cameras = tuple(camera for camera in shown if camera is not None)
         scale = self.timeline.scale
+        if self._bookmarks is not None:
+            devices = tuple(camera.id for camera in cameras)
+            self._bookmarks.store.want(devices, scale.start_us, scale.end_us)
         self.spans.want(cameras, scale.start_us, scale.end_us, self.grid.selected_camera)
+
+    def _flags(self) -> tuple[Flag, ...]:
+        """The bookmarks of all cameras in view."""
+        if self._bookmarks is None:
+            return ()
+        marks = self._bookmarks.store.of("")
+        return tuple(Flag(mark.triggered_us, mark.end_us, mark.header, mark.id) for mark in marks)
 
     def _spans_changed(self) -> None:
         camera = self.grid.selected_camera
@@ -273,6 +385,7 @@ class PlaybackPage(QWidget):
                 all_in_view=tuple(self.spans.of_all()),
                 audio=tuple(self.spans.sound_of(camera)),
                 gaps=tuple(self.spans.gaps_of(camera)),
+                bookmarks=self._flags(),
                 known=known,
                 note=note,
             )

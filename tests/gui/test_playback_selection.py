@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtTest import QSignalSpy
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QSignalSpy, QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -14,7 +15,7 @@ from smartclient.playback.page import PlaybackPage
 from smartclient.playback.thumbnails import Place, Thumbnails
 from smartclient.site.snapshot import Site, read_site
 from smartclient.video.engine import VideoEngine
-from tests.support.smartclient_rig import CAMERA, SiteClient, running_recorder
+from tests.support.smartclient_rig import CAMERA, CAMERA_2, SiteClient, running_recorder
 
 WAIT_MS = 30_000
 
@@ -87,6 +88,56 @@ def test_a_selection_is_repeated_and_small_pictures_come(qtbot: QtBot, engine: V
         page._show_preview(inside.start)
         assert page.preview.isVisible()
         assert not page.grab().isNull()
+        page.close()
+        page.grid.release()
+    wait_for_jobs()
+
+
+def test_the_explorer_narrows_to_a_moment_and_plays_it(qtbot: QtBot, engine: VideoEngine, tmp_path: Path) -> None:
+    with running_recorder(tmp_path, recorded_s=60, gap_s=30, live=False) as recorder:
+        site = site_at(engine, recorder.uri)
+        page = PlaybackPage(engine)
+        qtbot.addWidget(page)
+        page.resize(1000, 600)
+        page.show()
+        page.grid.show_view(2, (CAMERA, CAMERA_2))
+        page.show_site(site)
+        qtbot.waitUntil(lambda: len(page.spans.of(CAMERA)) == 2, timeout=WAIT_MS)
+        (first, _), (_, last_end) = page.spans.of(CAMERA)
+        page.selection.select((first, last_end))
+        page.explore()
+        explorer, strips = page.explorer, page.explorer.strips
+        assert explorer.isVisible()
+        assert not page.grid.isVisible()
+        assert explorer.path.span == (first, last_end)
+        places = [strips._place(row, column) for row in (0, 1) for column in range(len(strips._parts))]
+        qtbot.waitUntil(lambda: all(page.thumbnails.of(place) for place in places), timeout=WAIT_MS)
+        shown = [page.thumbnails.of(place) for place in places]
+        assert [small is not None and small.image.isNull() for small in shown][len(strips._parts) :] == [True] * len(
+            strips._parts
+        ), "nothing is recorded of the second camera"
+        assert shown[0] is not None
+        assert not shown[0].image.isNull()
+        assert not explorer.grab().isNull()
+
+        QTest.mouseClick(strips, Qt.MouseButton.LeftButton, pos=strips._cell(0, 1).center())
+        narrow = explorer.path.span
+        assert (narrow[1] - narrow[0]) * 4 < last_end - first
+        QTest.keyClick(strips, Qt.Key.Key_Backspace)
+        assert explorer.path.span == (first, last_end)
+        for _ in range(4):
+            QTest.keyClick(strips, Qt.Key.Key_Right)
+        QTest.keyClick(strips, Qt.Key.Key_Down)
+        assert strips.current() == (site.camera(CAMERA_2), strips._parts[-1])
+        QTest.keyClick(strips, Qt.Key.Key_Up)
+        part = strips._parts[-1]
+        QTest.keyClick(strips, Qt.Key.Key_Space)
+        assert page.grid.isVisible()
+        assert page.master.playhead_us == part[0]
+        assert page.grid.selected_camera == CAMERA
+        page.explore()
+        QTest.keyClick(strips, Qt.Key.Key_Escape)
+        assert page.grid.isVisible()
         page.close()
         page.grid.release()
     wait_for_jobs()

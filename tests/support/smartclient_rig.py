@@ -164,6 +164,9 @@ class SiteClient:
     def microphones(self) -> tuple[Microphone, ...]:
         return ()
 
+    def rest(self, method: str, path: str, body: object = None) -> dict[str, object]:
+        return {"array": []}  # a site without bookmarks
+
     def sign_out(self) -> None:
         pass
 

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from common.model.item import Item
 from common.model.permissions import Verb
 from common.net.tokens import Principal
-from server.management.api import evidence_locks, group_members, permissions, rest_tasks, storage_information
+from server.management.api import bookmarks, evidence_locks, group_members, permissions, rest_tasks, storage_information
 from server.management.api.answers import UnknownResource, WrongMethod, failed, read_object
 from server.management.api.callers import bearer, caller, need_administrator
 from server.management.api.changing import changed, created, deleted
@@ -68,6 +68,8 @@ def router(services: Services) -> APIRouter:
             return await evidence_locks.answer(services, segments, request)
         if storage_information.answers(segments):
             return await storage_information.answer(services, principal, segments, request)
+        if segments[0].lower() == bookmarks.RESOURCE:
+            return await bookmarks.answer(services, principal, segments, request)
         if segments[0].lower() == "tasks":
             return await rest_tasks.tasks(services, principal, segments[1:], request)
         if len(segments) == 3 and segments[0].lower() == "roles" and segments[2].lower() == "users":

@@ -1,0 +1,1 @@
+"""Bookmarks: notes on a time of a camera's recordings. They keep nothing from deletion."""

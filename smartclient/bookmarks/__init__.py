@@ -1,0 +1,1 @@
+"""Bookmarks: made at the playhead, listed, searched, changed, and undone."""

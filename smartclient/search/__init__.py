@@ -1,0 +1,1 @@
+"""Search by eye: the sequence explorer, a strip of small pictures for each camera."""
