@@ -1,6 +1,6 @@
 """How items look on the wire: declared properties, plus what the API shows beside them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
@@ -49,18 +49,19 @@ class Envelope:
         self._seen = seen
         self._lock_end = lock_end
 
-    def item(self, stored: Stored[Item], include: Iterable[str] = ()) -> dict[str, Any]:
+    def item(self, stored: Stored[Item], include: Sequence[str] = ()) -> dict[str, Any]:
         """Return one item, with its children of the kinds named in `include` below it."""
         model = type(stored.item)
-        secrets = model.secrets()
-        wire = {name: value for name, value in stored.item.to_wire().items() if name not in secrets}
-        shown: dict[str, Any] = {"displayName": stored.item.title, "id": stored.id, **wire, **self._extras(stored)}
+        shown: dict[str, Any] = {"displayName": stored.item.title, "id": stored.id, **stored.wire}
+        shown |= self._extras(stored)
         shown["lastModified"] = api_time(stored.modified_us)
         shown["etag"] = str(stored.version)
         relations: dict[str, Any] = {"self": {"type": model.kind.plural, "id": stored.id}}
         if stored.parent_id is not None:
             relations["parent"] = {"type": self._kind_above(model, stored.parent_id), "id": stored.parent_id}
         shown["relations"] = relations
+        if not include:
+            return shown
         wanted = {name.lower() for name in include}
         for child in children_of(model.kind.plural):
             if child.kind.plural.lower() in wanted:

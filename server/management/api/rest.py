@@ -7,6 +7,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+import orjson
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
 from starlette.requests import Request
@@ -81,7 +82,7 @@ def router(services: Services) -> APIRouter:
                 question = Question(principal, target, query, request.url.hostname or "")
                 answer = await services.database_pool.run(_get, services, question)
                 headers = {"ETag": f'"{answer["data"]["etag"]}"'} if "data" in answer else None
-                return JSONResponse(answer, HTTPStatus.OK, headers)
+                return Response(orjson.dumps(answer), HTTPStatus.OK, headers, "application/json")
             case "POST" if query.task:
                 need_administrator(principal, f"task {query.task} of {target.model.kind.plural}")
                 body = await read_object(request)

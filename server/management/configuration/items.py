@@ -7,7 +7,7 @@ recorder's feed alone.
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
@@ -64,6 +64,8 @@ class Stored(Generic[AnyItem]):
     created_us: UtcUs
     modified_us: UtcUs
     item: AnyItem
+    wire: Mapping[str, Any] = field(compare=False)
+    """The item by its properties' names in the API, without secrets."""
 
 
 _COLUMNS = (
@@ -108,8 +110,8 @@ class Items:
         found = session.execute(query).all()
         while found:  # in pieces that are read to their end: SQL Server takes no other question in between
             for identifier, parent, version, created_us, modified_us, properties in found:
-                item = _item(model, properties)
-                yield Stored(identifier, parent, version, UtcUs(created_us), UtcUs(modified_us), item)
+                item, wire = _item(model, properties)
+                yield Stored(identifier, parent, version, UtcUs(created_us), UtcUs(modified_us), item, wire)
             if len(found) < _AT_ONCE:
                 return
             last_id, _, _, last_us, _, _ = found[-1]
@@ -237,7 +239,8 @@ class Items:
         if row is not None:
             return _stored(model, row)
         created_us = UtcUs(owner.created_us)
-        return Stored(owner.id, owner.id, 0, created_us, created_us, validated(model, {}))
+        item = validated(model, {})
+        return Stored(owner.id, owner.id, 0, created_us, created_us, item, _wire(item))
 
     def _row_to_change(self, session: Session, model: type[Item], identifier: str) -> ItemRow:
         """Return an item's row, made with its declared defaults where nobody has changed a single item yet."""
@@ -299,9 +302,15 @@ def _api_id(model: type[Item], row: ItemRow) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def _item(model: type[AnyItem], properties: str) -> AnyItem:
+def _item(model: type[AnyItem], properties: str) -> tuple[AnyItem, Mapping[str, Any]]:
     """Make an item of what is stored; many are asked for again and again without having changed."""
-    return model.model_validate(_declared(model, json.loads(properties)))
+    item = model.model_validate(_declared(model, json.loads(properties)))
+    return item, _wire(item)
+
+
+def _wire(item: Item) -> Mapping[str, Any]:
+    secrets = item.secrets()
+    return {name: value for name, value in item.to_wire().items() if name not in secrets}
 
 
 def _declared(model: type[Item], stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -314,9 +323,11 @@ def _declared(model: type[Item], stored: Mapping[str, Any]) -> dict[str, Any]:
 
 def _known(model: type[Item], row: ItemRow) -> dict[str, Any]:
     """Return stored properties that the declaration still has, and defaults for those it has got since."""
-    return _split(_item(model, row.properties))[0]
+    return _split(_item(model, row.properties)[0])[0]
 
 
 def _stored(model: type[AnyItem], row: ItemRow) -> Stored[AnyItem]:
-    item = _item(model, row.properties)
-    return Stored(_api_id(model, row), row.parent_id, row.version, UtcUs(row.created_us), UtcUs(row.modified_us), item)
+    item, wire = _item(model, row.properties)
+    return Stored(
+        _api_id(model, row), row.parent_id, row.version, UtcUs(row.created_us), UtcUs(row.modified_us), item, wire
+    )
