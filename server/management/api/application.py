@@ -2,10 +2,23 @@
 
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
+from starlette.responses import Response
 
 from common.api import service_channel
-from server.management.api import account, audit, authorize, external_sign_in, idp, internal, rest, snapshot, well_known
+from server.management.api import (
+    account,
+    audit,
+    authorize,
+    external_sign_in,
+    idp,
+    internal,
+    openapi,
+    rest,
+    snapshot,
+    well_known,
+)
 from server.management.api.answers import HANDLERS
 from server.management.api.plain_paths import PlainPaths
 from server.management.api.security_headers import SecurityHeaders
@@ -38,5 +51,10 @@ def application(services: Services, switchboard: Switchboard) -> FastAPI:
     app.include_router(audit.router(services))
     app.include_router(snapshot.router(services, switchboard.journal))
     app.include_router(rest.router(services))
+    app.add_api_route(openapi.PATH, _described, methods=["GET"])
     app.add_api_websocket_route(service_channel.PATH, switchboard.serve)
     return app
+
+
+async def _described() -> Response:
+    return Response(orjson.dumps(openapi.document()), media_type="application/json")
