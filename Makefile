@@ -66,10 +66,10 @@ imports: $(STAMP)
 	$(BIN)/lint-imports --no-logo
 
 docs: $(STAMP)
-	$(BIN)/python -m server.runtime.settings_docs docs/settings.md
+	$(BIN)/python -m server.runtime.make_docs docs
 
 docs-current: $(STAMP)
-	@$(BIN)/python -m server.runtime.settings_docs --check docs/settings.md
+	@$(BIN)/python -m server.runtime.make_docs --check docs
 
 clean:
 	rm -rf $(VENV) demo-data build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis \

@@ -1,8 +1,6 @@
-"""Writes `docs/settings.md` from the declared tables: `python -m server.runtime.settings_docs docs/settings.md`."""
+"""The manual's page of settings, made from the declared tables."""
 
 import json
-import sys
-from pathlib import Path
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -32,7 +30,7 @@ def _table(section: str, model: type[Settings]) -> str:
     schema = model.model_json_schema()["properties"]
     for key, field in model.model_fields.items():
         unit = f" {unit_of(field)}" if unit_of(field) else ""
-        cells = (f"`{key}`", _default(field) + unit, _allowed(schema[key]), field.description or "")
+        cells = (f"`{key}`", _default(field) + unit, allowed(schema[key]), field.description or "")
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n")
     example = next(iter(model.model_fields))
     lines.append(f"\nIn the environment, for example: `{variable(section, example)}`.\n")
@@ -48,9 +46,10 @@ def _default(field: FieldInfo) -> str:
     return f"`{json.dumps(value, default=str)}`"
 
 
-def _allowed(schema: dict[str, Any]) -> str:
+def allowed(schema: dict[str, Any]) -> str:
+    """Say which values a JSON schema allows."""
     if "anyOf" in schema:
-        return " or ".join(_allowed(one) for one in schema["anyOf"] if one.get("type") != "null")
+        return " or ".join(allowed(one) for one in schema["anyOf"] if one.get("type") != "null")
     if "enum" in schema:
         return ", ".join(f"`{json.dumps(one)}`" for one in schema["enum"])
     words = {"integer": "whole number", "number": "number", "boolean": "`true`, `false`", "array": "list of texts"}
@@ -61,17 +60,3 @@ def _allowed(schema: dict[str, Any]) -> str:
     if "pattern" in schema:
         return f"text like `{schema['pattern']}`"
     return text
-
-
-def main() -> None:
-    """Write the page to the file named, or check with `--check FILE` that it is current."""
-    check, file = sys.argv[1] == "--check", Path(sys.argv[-1])
-    if check:
-        if not file.is_file() or file.read_text(encoding="utf-8") != settings_page():
-            sys.exit(f"{file} is not current: run `make docs`")
-        return
-    file.write_text(settings_page(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
