@@ -8,7 +8,8 @@ from common.model.item import Kind, NamedItem, Shown, Text
 
 ADMINISTRATORS_ROLE_ID = "6f0c9c6e-3b0e-4a54-9f5c-5b6f5a4f0a01"
 OPERATORS_ROLE_ID = "6f0c9c6e-3b0e-4a54-9f5c-5b6f5a4f0a02"
-"""The built-in roles have the same ids on every site."""
+BUILT_IN_ROLES = frozenset({ADMINISTRATORS_ROLE_ID, OPERATORS_ROLE_ID})
+"""The built-in roles have the same ids on every site, and stay."""
 
 
 class BasicUser(NamedItem):

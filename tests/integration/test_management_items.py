@@ -175,6 +175,8 @@ def test_rules_keep_what_only_their_actions_know(server: Management, admin: str)
 
 def test_a_role_of_ones_own_gives_what_it_is_given(server: Management, admin: str, camera: str) -> None:
     role = created(server, admin, "roles")
+    built_in = {each["id"]: each["builtIn"] for each in server.rest("GET", "roles", admin).json()["array"]}
+    assert (built_in[role], built_in[OPERATORS_ROLE_ID]) == (False, True)
     user = server.rest("POST", "basicUsers", admin, json={"name": "gustav", "password": "correct horse 9"})
     user_id = user.json()["result"]["id"]
     added = server.rest("POST", f"roles/{role}/users?task=AddRoleMember", admin, json={"sid": user_id})

@@ -11,7 +11,7 @@ from common.foundation.clock import UtcUs
 from common.model.item import UNSET_TIME, Item, Property
 from common.model.kinds import BY_PLURAL, children_of
 from common.model.servers import RecordingServer
-from common.model.users import BasicUser, Role
+from common.model.users import BUILT_IN_ROLES, BasicUser, Role
 from server.management.configuration.items import Items, Stored
 from server.management.registration.enrolment import hosts_of_recorder
 from server.management.registration.statuses import RecorderStatuses
@@ -91,7 +91,7 @@ class Envelope:
             shown = {"sid": stored.id, "lockoutEnd": UNSET_TIME if until is None else api_time(until)}
             return shown if until is None else {**shown, "status": "LockedOutBySystem"}
         if isinstance(item, Role):
-            return {"builtIn": True}
+            return {"builtIn": stored.id in BUILT_IN_ROLES}
         return {}
 
     def _active_uri(self, recorder_id: str, item: RecordingServer) -> str:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from common.foundation.errors import VmsError
 from common.foundation.ids import new_id
-from common.model.users import ADMINISTRATORS_ROLE_ID, OPERATORS_ROLE_ID, BasicUser, Role
+from common.model.users import ADMINISTRATORS_ROLE_ID, BUILT_IN_ROLES, BasicUser, Role
 from server.management.configuration.items import InvalidProperties, Items, Stored, validated
 from server.management.database.identity_tables import EarlierPasswordRow
 from server.management.database.tables import AccountRow, MembershipRow
@@ -133,7 +133,7 @@ class Accounts:
 
     def check_removable(self, session: Session, role_id: str) -> None:
         """Raise InvalidProperties for the built-in roles; take its tokens back from everybody in a role that goes."""
-        if role_id.lower() in (ADMINISTRATORS_ROLE_ID, OPERATORS_ROLE_ID):
+        if role_id.lower() in BUILT_IN_ROLES:
             raise InvalidProperties({"": "This role is built in and stays."})
         for user in self.members(session, role_id):
             revoke_user(session, user.id)
