@@ -9,18 +9,20 @@ from common.ui.server_time import ServerTime
 from common.ui.session import Session
 from common.ui.theme import set_role
 from common.ui.words import words
-from smartclient.live.grid import LAYOUTS
+from smartclient.views.layout_icon import layout_icon
+from smartclient.views.layouts import SQUARES, UNEVEN, Layout, across, square
 
 LIVE, PLAYBACK = 0, 1
 _HEIGHT_PX = 40
-_BUTTONS = 4  # layouts with a button of their own; the larger ones are in a menu
+_BUTTONS = 4  # layouts with a button of their own; the others are in a menu
 
 
 class TopBar(QWidget):
     """Says what the operator chose; what it shows is told to it."""
 
     tab_changed = Signal()
-    layout_chosen = Signal(int)
+    layout_chosen = Signal(object)
+    """A Layout."""
     listen_asked = Signal()
     full_screen_asked = Signal()
     keys_asked = Signal()
@@ -33,7 +35,7 @@ class TopBar(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedHeight(_HEIGHT_PX)
         self._listening = False
-        self._columns = 2
+        self._layout_shown = square(2)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 0, 8, 0)
         row.setSpacing(4)
@@ -45,7 +47,7 @@ class TopBar(QWidget):
         row.addWidget(self.tabs, 0, Qt.AlignmentFlag.AlignBottom)
         row.addStretch(1)
         self._layouts = QButtonGroup(self)
-        for columns in LAYOUTS[:_BUTTONS]:
+        for columns in SQUARES[:_BUTTONS]:
             button = _button(f"layout_{columns}", words("smart.layout_hint", n=columns))
             button.setText(f"{columns}×{columns}")
             button.setCheckable(True)
@@ -76,24 +78,31 @@ class TopBar(QWidget):
         self._paint_icons()
 
     def _layout_menu(self) -> QToolButton:
-        """The larger layouts; as a member of the button group it is marked while one of them is shown."""
+        """The larger and the uneven layouts; in the button group, so that it is marked while one of them is shown."""
         button = _button("more_layouts", words("smart.more_layouts"))
         button.setCheckable(True)
         button.setText("\u22ef")
         button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(button)
-        for columns in LAYOUTS[_BUTTONS:]:
+        for columns in SQUARES[_BUTTONS:]:
             action = menu.addAction(words("smart.layout_choice", n=columns, tiles=columns * columns))
             action.setObjectName(f"layout_{columns}")
-            action.triggered.connect(lambda _=False, columns=columns: self.layout_chosen.emit(columns))
-        menu.aboutToHide.connect(lambda: self.show_layout(self._columns))  # the press itself has checked the button
+            action.triggered.connect(lambda _=False, columns=columns: self.layout_chosen.emit(square(columns)))
+        menu.addSeparator()
+        for name, layout in UNEVEN.items():
+            action = menu.addAction(layout_icon(layout), name)
+            action.setObjectName(f"layout_{name}")
+            action.triggered.connect(lambda _=False, layout=layout: self.layout_chosen.emit(layout))
+        menu.aboutToHide.connect(
+            lambda: self.show_layout(self._layout_shown)
+        )  # the press itself has checked the button
         button.setMenu(menu)
         self._layouts.addButton(button)
         return button
 
     def _layout_clicked(self, columns: int) -> None:
-        if columns in LAYOUTS:  # else it is the menu's button
-            self.layout_chosen.emit(columns)
+        if columns in SQUARES:  # else it is the menu's button
+            self.layout_chosen.emit(square(columns))
 
     def _tab_bar(self) -> QTabBar:
         tabs = QTabBar()
@@ -118,13 +127,16 @@ class TopBar(QWidget):
         button.setMenu(menu)
         return button
 
-    def show_layout(self, columns: int) -> None:
+    def show_layout(self, layout: Layout) -> None:
         """Mark the layout that is shown."""
-        self._columns = columns
-        button = self._layouts.button(columns)
-        larger = button is None
+        self._layout_shown = layout
+        columns = across(layout)
+        button = self._layouts.button(columns) if columns else None
         (self.more_layouts if button is None else button).setChecked(True)
-        self.more_layouts.setText(f"{columns}\u00d7{columns}" if larger else "\u22ef")
+        name = next((name for name, known in UNEVEN.items() if known == layout), "\u25a6")
+        if columns:
+            name = f"{columns}\u00d7{columns}"
+        self.more_layouts.setText("\u22ef" if button is not None else name)
 
     def show_listening(self, listening: bool) -> None:
         """Show whether a camera is heard."""

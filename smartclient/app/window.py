@@ -16,18 +16,20 @@ from common.ui.session import Session
 from common.ui.window_size import first_size
 from common.ui.words import sentence, words
 from smartclient.app.keys import KeyMap
+from smartclient.app.last_view import LastView
 from smartclient.app.listening import Listening
 from smartclient.app.shortcuts import Shortcuts
 from smartclient.app.top_bar import LIVE, PLAYBACK, TopBar
 from smartclient.bookmarks.room import BookmarkRoom
 from smartclient.exporting.room import ExportRoom
-from smartclient.live.grid import LAYOUTS, MOST_TILES, TileGrid, columns_for
-from smartclient.options.views import SavedView, SavedViews
+from smartclient.live.grid import TileGrid
+from smartclient.options.views import SavedViews
 from smartclient.playback.page import PlaybackPage
 from smartclient.site.snapshot import Site, camera_nodes
 from smartclient.site.watch import SiteWatch
 from smartclient.video import control
 from smartclient.video.engine import VideoEngine
+from smartclient.views.layouts import MOST_PLACES, SQUARES, Layout, layout_for, square
 
 _PANE_PX = 260
 
@@ -46,15 +48,12 @@ class SmartClientWindow(QMainWindow):
         first_size(self, 1440, 900)
         self._session = session
         self._engine = engine
-        self._views = views or SavedViews()
-        self._saved: SavedView | None = None
-        self._saving = False
-        self._view_known = False
         self._key_map: KeyMap | None = None
 
         self.watch = SiteWatch(session, self)
         self.listening = Listening(engine, self)
         self.live_grid = TileGrid(engine, recorded=False)
+        self.last_view = LastView(session, views or SavedViews(), self.live_grid)
         self.playback = PlaybackPage(engine)
         self.exports = ExportRoom(session, self)
         self.bookmarks = BookmarkRoom(session.client, self)
@@ -91,20 +90,21 @@ class SmartClientWindow(QMainWindow):
         self._connect()
         self._shortcuts = Shortcuts(self, self._acts())
         self._shortcuts.be_in("live")
-        self._load_view()
+        self.last_view.load()
         self.watch.start()
 
     # making
 
     def _connect(self) -> None:
         self.top.tab_changed.connect(self._tab_changed)
-        self.top.layout_chosen.connect(self.set_columns)
+        self.top.layout_chosen.connect(self.set_layout)
         self.top.listen_asked.connect(self.toggle_listening)
         self.top.full_screen_asked.connect(self.toggle_full_screen)
         self.top.keys_asked.connect(self.show_keys)
         self.top.sign_out_asked.connect(self.sign_out)
         self.tree.opened.connect(self._tree_opened)
-        self.live_grid.changed.connect(self._live_changed)
+        self.live_grid.arranged.connect(self._mark_layout)
+        self.playback.grid.arranged.connect(self._mark_layout)
         self.live_grid.selected.connect(lambda _camera: self._listen_again())
         self.playback.grid.selected.connect(lambda _camera: self._listen_again())
         self.playback.live_asked.connect(self.show_live)
@@ -128,7 +128,7 @@ class SmartClientWindow(QMainWindow):
         return {
             "show_live": self.show_live,
             "show_playback": self.show_playback,
-            **{f"layout_{columns}": partial(self.set_columns, columns) for columns in LAYOUTS},
+            **{f"layout_{number}": partial(self.set_layout, square(number)) for number in SQUARES[:9]},
             "zoom_in": lambda: self.grid.selected_tile.zoom_by(1),
             "zoom_out": lambda: self.grid.selected_tile.zoom_by(-1),
             "maximise": self.maximise,
@@ -180,7 +180,7 @@ class SmartClientWindow(QMainWindow):
         if not self.watch.site.cameras:
             return
         if self.tabs.currentIndex() == PLAYBACK:
-            self.playback.grid.show_view(self.live_grid.columns, self.live_grid.cameras)
+            self.playback.grid.show_view(self.live_grid.arrangement, self.live_grid.cameras)
             self.playback.grid.select(self.live_grid.selected_tile.place)
             self.pages.setCurrentWidget(self.playback)
         else:
@@ -192,15 +192,14 @@ class SmartClientWindow(QMainWindow):
         else:
             self.live_grid.move_selection(direction, 0)
 
-    def set_columns(self, columns: int) -> None:
-        """Choose a layout."""
-        self.grid.set_columns(columns)
+    def set_layout(self, layout: Layout) -> None:
+        """Choose a layout, in both tabs."""
+        self.grid.set_arrangement(layout)
         if self.grid is not self.live_grid:
-            self.live_grid.set_columns(columns)
-        self._mark_layout()
+            self.live_grid.set_arrangement(layout)
 
     def _mark_layout(self) -> None:
-        self.top.show_layout(self.grid.columns)
+        self.top.show_layout(self.grid.arrangement)
 
     def maximise(self) -> None:
         """Let the selected tile fill the grid, or bring all back."""
@@ -210,8 +209,7 @@ class SmartClientWindow(QMainWindow):
         """Empty the selected tile, in both tabs."""
         self.grid.remove_selected()
         if self.grid is not self.live_grid:
-            self.live_grid.show_view(self.grid.columns, self.grid.cameras)
-            self._live_changed()
+            self._show_in_live()
 
     def go_back(self) -> None:
         """Esc: undo the last step of focus."""
@@ -255,7 +253,7 @@ class SmartClientWindow(QMainWindow):
         self.live_grid.show_site(site)
         self.playback.show_site(site)
         if site.cameras:
-            self._fill_empty_view()
+            self.last_view.show_site(site)
             self._show_page()
         else:
             self.pages.setCurrentWidget(self.empty)
@@ -279,63 +277,14 @@ class SmartClientWindow(QMainWindow):
             return
         cameras = tuple(camera.id for camera in self.watch.site.cameras if camera.recorder == key)
         if cameras:
-            self.grid.show_view(columns_for(len(cameras)), cameras[:MOST_TILES])
-            self._mark_layout()
-            self._live_changed()
+            self.grid.show_view(layout_for(len(cameras)), cameras[:MOST_PLACES])
+            self._show_in_live()
 
-    # the view
-
-    def _load_view(self) -> None:
-        server, user = self._session.server_url, self._session.user
-        run_off_thread(
-            self, lambda: self._views.load(server, user), self._view_loaded, lambda _: self._view_loaded(None)
-        )
-
-    def _view_loaded(self, view: SavedView | None) -> None:
-        arranged_already = self._saved is not None  # by somebody who was faster than the disk: that stays
-        self._view_known = True
-        if arranged_already:
-            self._save_later()
-        elif view is not None:
-            self._saved = view
-            self.live_grid.show_view(view.columns, view.cameras)
-            self._mark_layout()
-        if self.watch.site.cameras:
-            self._fill_empty_view()
-
-    def _fill_empty_view(self) -> None:
-        """A new user of a site with cameras sees the first of them."""
-        if not self._view_known or self._saved is not None or any(self.live_grid.cameras):
-            return
-        cameras = tuple(camera.id for camera in self.watch.site.cameras[:MOST_TILES])
-        self.live_grid.show_view(columns_for(len(cameras)), cameras)
-        self._mark_layout()
-
-    def _live_changed(self) -> None:
-        self._mark_layout()
-        view = SavedView(self.live_grid.columns, self.live_grid.cameras)
-        if view == self._saved:
-            return
-        self._saved = view
-        if self._view_known:
-            self._save_later()
-
-    def _save_later(self) -> None:
-        """Write the newest view, after the one that is being written."""
-        if self._saved is not None and not self._saving:
-            self._save(self._saved)
-
-    def _save(self, view: SavedView) -> None:
-        """Write a view; one at a time, or an older one might be written last."""
-        self._saving = True
-        server, user = self._session.server_url, self._session.user
-
-        def written(_: object) -> None:
-            self._saving = False
-            if self._saved is not None and self._saved != view:
-                self._save(self._saved)
-
-        run_off_thread(self, lambda: self._views.save(server, user, view), written, written)
+    def _show_in_live(self) -> None:
+        """What was put into the open tab is in the other one, too, and remembered."""
+        if self.grid is not self.live_grid:
+            self.live_grid.show_view(self.grid.arrangement, self.grid.cameras)
+        self.last_view.note()
 
     # sound
 

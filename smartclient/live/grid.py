@@ -1,7 +1,8 @@
-"""The grid of tiles, 1x1 to 10x10: what is where, which one is selected, which one fills the space."""
+"""The tiles of a view, in any layout: what is where, which one is selected, which one fills the space."""
 
-from PySide6.QtCore import QTimer, Signal
-from PySide6.QtWidgets import QGridLayout, QWidget
+from PySide6.QtCore import QRect, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QStyle, QWidget
 
 from common.foundation.clock import UtcUs
 from common.ui.theme import set_role
@@ -9,14 +10,11 @@ from smartclient.live.tile import Tile
 from smartclient.live.wording import LOOK_US
 from smartclient.site.snapshot import Site, SiteCamera
 from smartclient.video.engine import VideoEngine
+from smartclient.views.layouts import MOST_PLACES, SIDE, Layout, Place, across, neighbour, square
 
-LAYOUTS = (1, 2, 3, 4, 5, 6, 8, 10)
-MOST_TILES = LAYOUTS[-1] ** 2
-
-
-def columns_for(cameras: int) -> int:
-    """The smallest layout that shows so many."""
-    return next((columns for columns in LAYOUTS if columns * columns >= cameras), LAYOUTS[-1])
+_GAP_PX = 2
+_LEAST_TILE_PX = (64, 48)
+_WHOLE = Place(0, 0, SIDE, SIDE)
 
 
 class TileGrid(QWidget):
@@ -27,6 +25,8 @@ class TileGrid(QWidget):
     selected = Signal(str)
     """The selected tile's camera, "" for an empty tile."""
     go_asked = Signal(object)
+    arranged = Signal()
+    """The layout is another one."""
 
     def __init__(self, engine: VideoEngine, recorded: bool, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -34,14 +34,11 @@ class TileGrid(QWidget):
         set_role(self, "base")
         self._engine = engine
         self._site = Site()
-        self._columns = 2
-        self._cameras: list[str] = [""] * MOST_TILES
+        self._arrangement = square(2)
+        self._cameras: list[str] = [""] * MOST_PLACES
         self._selected = 0
         self._maximised: int | None = None
         self._listened = ""
-        self._layout = QGridLayout(self)
-        self._layout.setContentsMargins(2, 2, 2, 2)
-        self._layout.setSpacing(2)
         self._recorded = recorded
         self.tiles: list[Tile] = []
         self._look = QTimer(self)
@@ -66,8 +63,14 @@ class TileGrid(QWidget):
     # what is shown
 
     @property
+    def arrangement(self) -> Layout:
+        """Where the tiles are."""
+        return self._arrangement
+
+    @property
     def columns(self) -> int:
-        return self._columns
+        """How many tiles are side by side; 0 where the layout is not square."""
+        return across(self._arrangement)
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -94,27 +97,27 @@ class TileGrid(QWidget):
     def show_site(self, site: Site) -> None:
         """Names and recording servers may have changed."""
         self._site = site
-        for place in range(MOST_TILES):
+        for place in range(MOST_PLACES):
             self._fill(place)
 
-    def show_view(self, columns: int, cameras: tuple[str, ...]) -> None:
+    def show_view(self, arrangement: Layout, cameras: tuple[str, ...]) -> None:
         """Show this layout with these cameras."""
-        self._columns = columns if columns in LAYOUTS else columns_for(len(cameras))
-        self._cameras = [*cameras, *[""] * MOST_TILES][:MOST_TILES]
+        self._arrangement = arrangement
+        self._cameras = [*cameras, *[""] * MOST_PLACES][:MOST_PLACES]
         self._maximised = None
-        if self._selected >= self._columns**2:
+        if self._selected >= len(arrangement):
             self._selected = 0
-        for place in range(MOST_TILES):
+        for place in range(MOST_PLACES):
             self._fill(place)
         self._arrange()
         self.selected.emit(self.selected_camera)
 
-    def set_columns(self, columns: int) -> None:
+    def set_arrangement(self, arrangement: Layout) -> None:
         """Another layout, the same cameras."""
-        if columns != self._columns or self._maximised is not None:
-            self._columns = columns
+        if arrangement != self._arrangement or self._maximised is not None:
+            self._arrangement = arrangement
             self._maximised = None
-            if self._selected >= columns**2:
+            if self._selected >= len(arrangement):
                 self._selected = 0
                 self.selected.emit(self.selected_camera)
             self._arrange()
@@ -148,7 +151,7 @@ class TileGrid(QWidget):
 
     def swap(self, one: int, other: int) -> None:
         """Exchange two places."""
-        if one == other or not 0 <= one < MOST_TILES:
+        if one == other or not 0 <= one < MOST_PLACES:
             return
         self._cameras[one], self._cameras[other] = self._cameras[other], self._cameras[one]
         self._fill(one)
@@ -168,10 +171,10 @@ class TileGrid(QWidget):
 
     def move_selection(self, columns: int, rows: int) -> None:
         """Select the neighbour (arrow keys)."""
-        row, column = divmod(self._selected, self._columns)
-        row, column = row + rows, column + columns
-        if 0 <= row < self._columns and 0 <= column < self._columns and self._maximised is None:
-            self.select(row * self._columns + column)
+        if self._maximised is None:
+            place = neighbour(self._arrangement, self._selected, columns, rows)
+            if place is not None:
+                self.select(place)
 
     def toggle_maximised(self, place: int | None = None) -> None:
         """Let a tile fill the grid, or bring all back."""
@@ -208,12 +211,12 @@ class TileGrid(QWidget):
             tile.release()
 
     def _places(self) -> tuple[int, ...]:
-        return (self._maximised,) if self._maximised is not None else tuple(range(self._columns**2))
+        return (self._maximised,) if self._maximised is not None else tuple(range(len(self._arrangement)))
 
     def _dropped(self, place: int, keys: tuple[str, ...]) -> None:
         known = [key for key in keys if self._site.camera(key) is not None]
         for offset, camera in enumerate(known):
-            if place + offset < self._columns**2:
+            if place + offset < len(self._arrangement):
                 self.put(place + offset, camera)
         if known:
             self.select(place)
@@ -231,21 +234,40 @@ class TileGrid(QWidget):
         self._mark()
 
     def _arrange(self) -> None:
-        self._make_tiles(self._columns**2)
-        for tile in self.tiles:
-            self._layout.removeWidget(tile)
+        self._make_tiles(len(self._arrangement))
         places = self._places()
-        across = 1 if self._maximised is not None else self._columns
-        for index in range(LAYOUTS[-1]):
-            self._layout.setRowStretch(index, 1 if index < across else 0)
-            self._layout.setColumnStretch(index, 1 if index < across else 0)
+        shown = [self._place_of(place) for place in places]
+        self.setMinimumSize(
+            max(_LEAST_TILE_PX[0] * SIDE // place.width for place in shown),
+            max(_LEAST_TILE_PX[1] * SIDE // place.height for place in shown),
+        )
         for tile in self.tiles:
             if tile.place not in places:
                 tile.hide()
-        for number, place in enumerate(places):
-            self._layout.addWidget(self.tiles[place], number // across, number % across)
+        self._lay_out()
+        for place in places:
             self.tiles[place].show()
         self._mark()
+        self.arranged.emit()
+
+    def _place_of(self, place: int) -> Place:
+        return _WHOLE if self._maximised is not None else self._arrangement[place]
+
+    def _lay_out(self) -> None:
+        for place in self._places():
+            self.tiles[place].setGeometry(self.box_px(self._place_of(place)))
+
+    def box_px(self, place: Place) -> QRect:
+        """Where a place of a layout lies in this widget."""
+        wide, high = self.width() - _GAP_PX, self.height() - _GAP_PX
+        left, right = _GAP_PX + place.x * wide // SIDE, place.right * wide // SIDE
+        top, bottom = _GAP_PX + place.y * high // SIDE, place.bottom * high // SIDE
+        box = QRect(left, top, max(1, right - left), max(1, bottom - top))
+        return QStyle.visualRect(self.layoutDirection(), self.rect(), box)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._lay_out()
 
     def _mark(self) -> None:
         for tile in self.tiles:

@@ -3,10 +3,13 @@
 import json
 import logging
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from platformdirs import user_config_path
+
+from smartclient.views.layouts import Layout, square
+from smartclient.views.text import layout_from, layout_rows
 
 log = logging.getLogger(__name__)
 
@@ -16,10 +19,10 @@ _MOST_TILES = 100
 
 @dataclass(frozen=True, slots=True)
 class SavedView:
-    """Tiles from the top left, row by row; "" is an empty tile."""
+    """The cameras of the layout's places; "" is an empty one."""
 
-    columns: int = 2
-    cameras: tuple[str, ...] = ()
+    layout: Layout
+    cameras: tuple[str, ...]
 
 
 class SavedViews:
@@ -33,16 +36,18 @@ class SavedViews:
         row = self._rows().get(_key(server, user))
         if not isinstance(row, dict):
             return None
-        columns, cameras = row.get("columns"), row.get("cameras")
-        if not isinstance(columns, int) or not 1 <= columns <= 10 or not isinstance(cameras, list):
+        cameras = row.get("cameras")
+        layout = layout_from(row.get("layout")) or _of_columns(row.get("columns"))
+        if layout is None or not isinstance(cameras, list):
             return None
-        return SavedView(columns, tuple(str(camera) for camera in cameras[:_MOST_TILES]))
+        return SavedView(layout, tuple(str(camera) for camera in cameras[:_MOST_TILES]))
 
     def save(self, server: str, user: str, view: SavedView) -> None:
         """Write the file whole; one that cannot be written is logged: losing a layout stops nobody."""
         rows = self._rows()
         rows.pop(_key(server, user), None)
-        rows = {**dict(list(rows.items())[-_MOST_USERS + 1 :]), _key(server, user): asdict(view)}
+        row = {"layout": layout_rows(view.layout), "cameras": list(view.cameras)}
+        rows = {**dict(list(rows.items())[-_MOST_USERS + 1 :]), _key(server, user): row}
         scratch = self._file.with_suffix(f".{os.getpid()}.tmp")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -64,3 +69,8 @@ class SavedViews:
 
 def _key(server: str, user: str) -> str:
     return f"{user.casefold()}@{server}"
+
+
+def _of_columns(columns: object) -> Layout | None:
+    """The layout of a file that knew square ones only."""
+    return square(columns) if isinstance(columns, int) and 1 <= columns <= 10 else None

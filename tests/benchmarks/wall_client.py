@@ -23,11 +23,11 @@ from common.foundation.clock import US_PER_S
 from common.ui.session import Session
 from common.ui.theme import apply_theme
 from smartclient.app.window import SmartClientWindow
-from smartclient.live.grid import columns_for
 from smartclient.live.tile import Tile
 from smartclient.options.views import SavedViews
 from smartclient.video.engine import VideoEngine
 from smartclient.video.quality import Level
+from smartclient.views.layouts import layout_for
 
 FRAME_US = 40_000
 SETTLE_S = 6.0
@@ -107,7 +107,7 @@ class Measurement:
 
     def _tiles(self) -> list[Tile]:
         count = self.given.tiles
-        return [tile for tile in self.window.live_grid.tiles[: columns_for(count) ** 2] if tile.camera][:count]
+        return [tile for tile in self.window.live_grid.tiles[: len(layout_for(count))] if tile.camera][:count]
 
     def _all_shown(self) -> bool:
         tiles = self._tiles()
@@ -116,7 +116,7 @@ class Measurement:
     def _show(self) -> None:
         count = self.given.tiles
         self._cameras = [camera.id for camera in self.window.watch.site.cameras]
-        self.window.live_grid.show_view(columns_for(count), ())
+        self.window.live_grid.show_view(layout_for(count), ())
         self.window.toggle_full_screen()
         QTimer.singleShot(1500, self._fill)
 
@@ -124,7 +124,7 @@ class Measurement:
         count = self.given.tiles
         self._empty_mb = pss_mb(self._processes())
         self._began_s = time.monotonic()
-        self.window.live_grid.show_view(columns_for(count), tuple(self._cameras[:count]))
+        self.window.live_grid.show_view(layout_for(count), tuple(self._cameras[:count]))
         self._wait(self._all_shown, self._shown)
 
     def _shown(self) -> None:
@@ -137,7 +137,7 @@ class Measurement:
     def _switch(self) -> None:
         count = self.given.tiles
         self._began_s = time.monotonic()
-        self.window.live_grid.show_view(columns_for(count), tuple(self._cameras[count : 2 * count]))
+        self.window.live_grid.show_view(layout_for(count), tuple(self._cameras[count : 2 * count]))
         self._wait(self._all_shown, self._switched)
 
     def _switched(self) -> None:

@@ -16,6 +16,7 @@ from mgmtclient.hardware.add_camera import AddCameraDialog
 from smartclient.app.window import SmartClientWindow
 from smartclient.options.views import SavedViews
 from smartclient.video.engine import VideoEngine
+from smartclient.views.layouts import square
 from tests.support.demo_site import DemoSite, demo_site
 from tests.support.rtsp_cameras import RtspCamera, gstreamer_is_here, rtsp_camera
 
@@ -97,7 +98,7 @@ def watching(qtbot: QtBot, demo: DemoSite, camera: str, folder: Path) -> Iterato
     with demo.session() as session:
         smart = SmartClientWindow(session, engine, SavedViews(folder / "views.json"))
         qtbot.addWidget(smart)
-        smart.live_grid.set_columns(1)
+        smart.live_grid.set_arrangement(square(1))
         smart.live_grid.put(0, camera)
         smart.show()
         tile = smart.live_grid.tiles[0]

@@ -15,6 +15,7 @@ from smartclient.playback.page import PlaybackPage
 from smartclient.playback.thumbnails import Place, Thumbnails
 from smartclient.site.snapshot import Site, read_site
 from smartclient.video.engine import VideoEngine
+from smartclient.views.layouts import square
 from tests.support.smartclient_rig import CAMERA, CAMERA_2, SiteClient, running_recorder
 
 WAIT_MS = 30_000
@@ -43,7 +44,7 @@ def test_a_selection_is_repeated_and_small_pictures_come(qtbot: QtBot, engine: V
         qtbot.addWidget(page)
         page.resize(1000, 600)
         page.show()
-        page.grid.show_view(1, (CAMERA,))
+        page.grid.show_view(square(1), (CAMERA,))
         page.show_site(site)
         qtbot.waitUntil(lambda: len(page.spans.of(CAMERA)) == 2, timeout=WAIT_MS)
         (first, first_end), (second, _) = page.spans.of(CAMERA)
@@ -100,7 +101,7 @@ def test_the_explorer_narrows_to_a_moment_and_plays_it(qtbot: QtBot, engine: Vid
         qtbot.addWidget(page)
         page.resize(1000, 600)
         page.show()
-        page.grid.show_view(2, (CAMERA, CAMERA_2))
+        page.grid.show_view(square(2), (CAMERA, CAMERA_2))
         page.show_site(site)
         qtbot.waitUntil(lambda: len(page.spans.of(CAMERA)) == 2, timeout=WAIT_MS)
         (first, _), (_, last_end) = page.spans.of(CAMERA)

@@ -21,6 +21,7 @@ from smartclient.live.tile import Tile
 from smartclient.options.views import SavedView, SavedViews
 from smartclient.playback.spans import Missing, missing_at
 from smartclient.video.engine import VideoEngine
+from smartclient.views.layouts import square
 from tests.support.smartclient_rig import CAMERA, CAMERA_2, SiteClient, running_recorder
 
 WAIT_MS = 30_000
@@ -167,7 +168,7 @@ def test_keys_and_tiles(qtbot: QtBot, open_window: Callable[[str], SmartClientWi
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow, timeout=WAIT_MS)
     grid.setFocus()
-    QTest.keyClick(window, Qt.Key.Key_3)
+    QTest.keyClick(window, Qt.Key.Key_3, Qt.KeyboardModifier.AltModifier)
     assert grid.columns == 3
     QTest.keyClick(window, Qt.Key.Key_Right)
     assert grid.selected_camera == CAMERA_2
@@ -184,18 +185,20 @@ def test_keys_and_tiles(qtbot: QtBot, open_window: Callable[[str], SmartClientWi
     assert window.tree.filter.text() == "14"
     assert grid.columns == 3  # typed into the field, not taken as a layout
     views = SavedViews(tmp_path / "views.json")
-    qtbot.waitUntil(lambda: views.load("https://test:8443", "anna") == SavedView(3, grid.cameras), timeout=WAIT_MS)
+    qtbot.waitUntil(
+        lambda: views.load("https://test:8443", "anna") == SavedView(square(3), grid.cameras), timeout=WAIT_MS
+    )
 
 
 def test_who_is_faster_than_the_disk_keeps_the_view(
     qtbot: QtBot, open_window: Callable[[str], SmartClientWindow], tmp_path: Path
 ) -> None:
     views = SavedViews(tmp_path / "views.json")
-    views.save("https://test:8443", "anna", SavedView(3, (CAMERA,)))
+    views.save("https://test:8443", "anna", SavedView(square(3), (CAMERA,)))
     window = open_window("")
-    window.live_grid.set_columns(1)
+    window.live_grid.set_arrangement(square(1))
     window.live_grid.put(0, CAMERA_2)
-    mine = SavedView(1, window.live_grid.cameras)
+    mine = SavedView(square(1), window.live_grid.cameras)
     qtbot.waitUntil(lambda: views.load("https://test:8443", "anna") == mine, timeout=WAIT_MS)
     qtbot.waitUntil(lambda: bool(window.watch.site.cameras), timeout=WAIT_MS)
     assert (window.live_grid.columns, window.live_grid.tiles[0].camera) == (1, CAMERA_2)

@@ -1,0 +1,1 @@
+"""Views: what is shown together and where, private or shared, kept on the server."""
