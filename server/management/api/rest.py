@@ -16,7 +16,15 @@ from starlette.responses import JSONResponse, Response
 from common.model.item import Item
 from common.model.permissions import Verb
 from common.net.tokens import Principal
-from server.management.api import bookmarks, evidence_locks, group_members, permissions, rest_tasks, storage_information
+from server.management.api import (
+    bookmarks,
+    evidence_locks,
+    group_members,
+    permissions,
+    private_views,
+    rest_tasks,
+    storage_information,
+)
 from server.management.api.answers import UnknownResource, WrongMethod, failed, read_object
 from server.management.api.callers import bearer, caller, need_administrator
 from server.management.api.changing import changed, created, deleted
@@ -96,8 +104,9 @@ def router(services: Services) -> APIRouter:
                     token=bearer(request),
                 )
             case method:
-                await services.database_pool.run(_need, services, principal, method, target)
-                return await _write(services, principal, target, request)
+                given = await read_object(request) if private_views.concern(method, target.model) else None
+                await services.database_pool.run(_need, services, principal, method, target, given or {})
+                return await _write(services, principal, target, request, given)
 
     return routes
 
@@ -119,10 +128,14 @@ def parse(segments: list[str]) -> Target:
     return Target(first, segments[1].lower() if len(segments) > 1 else "")
 
 
-def _need(services: Services, who: Principal, method: str, target: Target) -> None:
+def _need(services: Services, who: Principal, method: str, target: Target, body: Mapping[str, Any]) -> None:
     """Raise NotPermitted unless a user may send a request that changes something."""
     verb = {"POST": Verb.CREATE, "DELETE": Verb.DELETE}.get(method, Verb.WRITE)
     with services.database.read() as session:
+        if private_views.concern(method, target.model):
+            asked = private_views.Writing(verb, target.model, target.identifier, target.parent_id, body)
+            private_views.need(session, services.items, services.authority, who, asked)
+            return
         services.authority.need(session, who, verb, target.model, target.identifier or target.parent_id)
 
 
@@ -168,17 +181,20 @@ def _data(services: Services, session: Session, asked: Question) -> dict[str, An
     return {"array": query.page_of(found)}
 
 
-async def _write(services: Services, principal: Principal, target: Target, request: Request) -> Response:
+async def _write(
+    services: Services, principal: Principal, target: Target, request: Request, body: dict[str, Any] | None
+) -> Response:
+    """Do what the request says; `body` None: it is still to be read."""
     kind = target.model.kind
     match request.method, bool(target.identifier):
         case "POST", False if kind.creatable:
-            body = await read_object(request)
+            body = await read_object(request) if body is None else body
             stored = await created(services, target.model, body, target.parent_id)
             _audit("created", principal, target.model, stored["id"], body)
             path = {"type": kind.plural, "id": stored["id"]}
             return JSONResponse({"result": {**stored, "state": "Success", "path": path}}, HTTPStatus.CREATED)
         case (("PUT" | "PATCH"), True) if kind.changeable:
-            body = await read_object(request)
+            body = await read_object(request) if body is None else body
             version = expected_version(request)
             stored = await changed(services, target.model, target.identifier, body, version)
             _audit("changed", principal, target.model, target.identifier, body)

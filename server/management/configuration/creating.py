@@ -20,7 +20,7 @@ def create_item(
     `parent_id` empty: the parent is the one that `relations` name (as in a copy of another item), else the site.
     Read-only properties are passed over, since clients send copies of whole items.
     """
-    parent = parent_id or _named_parent(body) or site_id
+    parent = parent_id or named_parent(body) or site_id
     kind = items.kind_of(session, parent)
     if kind is None or kind not in model.kind.parents:
         places = ", ".join(model.kind.parents)
@@ -36,7 +36,8 @@ def create_item(
     return items.create(session, item, parent.lower(), identifier)
 
 
-def _named_parent(body: Mapping[str, Any]) -> str:
+def named_parent(body: Mapping[str, Any]) -> str:
+    """Return the id of the parent that an item's `relations` name, "" for none."""
     relations = body.get("relations")
     parent = relations.get("parent") if isinstance(relations, Mapping) else None
     identifier = parent.get("id") if isinstance(parent, Mapping) else None

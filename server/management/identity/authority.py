@@ -10,9 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from common.foundation.errors import NotPermitted
+from common.model.clients import ViewGroup
 from common.model.item import Item
 from common.model.kinds import ALL, BY_PLURAL
-from common.model.permissions import BY_RESOURCE, LABELS, SECURITY, SERVERS, Active, Namespace, Permissions, Verb
+from common.model.permissions import BY_RESOURCE, LABELS, SECURITY, SERVERS, VIEWS, Active, Namespace, Permissions, Verb
 from common.net.tokens import Principal
 from server.management.database.store import configuration_version
 from server.management.database.tables import ItemRow
@@ -34,6 +35,8 @@ class _Known:
     above: Mapping[str, str | None]
     groups: Mapping[str, Sequence[str]]
     """The groups that a device is in."""
+    owners: Mapping[str, str]
+    """The users whose private view groups these are."""
 
 
 class Authority:
@@ -50,7 +53,10 @@ class Authority:
         if who.is_administrator:
             return namespace.everything
         known = self._read(session)
-        return known.permissions.mask(who.roles, namespace, _within(known, identifier), self._active)
+        within = _within(known, identifier)
+        if namespace is VIEWS and (owners := _owners(known, within)):  # private: neither roles nor grants count
+            return namespace.everything if owners == {who.user_id} else 0
+        return known.permissions.mask(who.roles, namespace, within, self._active)
 
     def may(self, session: Session, who: Principal, verb: Verb, model: type[Item], identifier: str) -> bool:
         """Return whether a user may do a thing with an item."""
@@ -74,9 +80,14 @@ class Authority:
         known = self._read(session)
         if not known.permissions.anywhere(Verb.READ, who.roles, namespace):
             self._refuse(who, Verb.READ, model.kind.plural)
-        return lambda identifier: known.permissions.may(
-            Verb.READ, who.roles, namespace, _within(known, identifier), self._active
-        )
+
+        def may_see(identifier: str) -> bool:
+            within = _within(known, identifier)
+            if namespace is VIEWS and (owners := _owners(known, within)):
+                return owners == {who.user_id}
+            return known.permissions.may(Verb.READ, who.roles, namespace, within, self._active)
+
+        return may_see
 
     def within(self, session: Session, identifier: str) -> tuple[str, ...]:
         """Return an item's id and those of all that it stands in, from which it inherits permissions."""
@@ -88,7 +99,8 @@ class Authority:
             known = self._known
         if known is None or known.version != version:
             above = {row.id: row.parent_id for row in session.execute(select(ItemRow.id, ItemRow.parent_id))}
-            known = _Known(version, Permissions(self._roles.grants(session)), above, _groups(session))
+            grants = Permissions(self._roles.grants(session))
+            known = _Known(version, grants, above, _groups(session), _private(session))
             if "changes" not in session.info:  # of a transaction that may yet be undone
                 with self._lock:
                     self._known = known
@@ -120,6 +132,17 @@ def _within(known: _Known, identifier: str) -> tuple[str, ...]:
             chain.append(above)
             above = known.above.get(above)
     return tuple(chain)
+
+
+def _owners(known: _Known, within: Sequence[str]) -> set[str]:
+    """Return whose private groups an item stands in: of one user, else nobody but administrators sees it."""
+    return {known.owners[each] for each in within if each in known.owners}
+
+
+def _private(session: Session) -> dict[str, str]:
+    query = select(ItemRow.id, ItemRow.properties).where(ItemRow.kind == ViewGroup.kind.plural)
+    found = {row.id: str(json.loads(row.properties).get("owner", "")).lower() for row in session.execute(query)}
+    return {identifier: owner for identifier, owner in found.items() if owner}
 
 
 def _groups(session: Session) -> dict[str, list[str]]:
