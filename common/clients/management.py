@@ -103,8 +103,15 @@ class ManagementClient:
         }
         with self._lock:
             self._take(self._https.request("POST", _TOKEN_PATH, form=form))
-        account = self._https.request("GET", "/api/internal/v1/account", token=self.access_token())
-        return str(_object(account.get("data")).get("name", ""))
+        return str(self._account().get("name", ""))
+
+    def user_id(self) -> str:
+        """Return the id of the user who is signed in."""
+        return str(self._account().get("id", ""))
+
+    def _account(self) -> dict[str, Any]:
+        answer = self._https.request("GET", "/api/internal/v1/account", token=self.access_token())
+        return _object(answer.get("data"))
 
     def sign_out(self) -> None:
         """End the session on the server; the tokens are forgotten whether or not it answers."""

@@ -32,6 +32,8 @@ _GLYPHS = {
     "export": "ph.export",
     "faster": "ph.fast-forward",
     "find": "ph.magnifying-glass",
+    "folder": "ph.folder-simple",
+    "folder_add": "ph.folder-simple-plus",
     "full_screen": "ph.corners-out",
     "hardware": "ph.cpu",
     "help": "ph.question",

@@ -163,6 +163,10 @@ class ItemTree(QWidget):
     def _current_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:
         self.current_changed.emit(self._key(current))
 
+    def key_at(self, at: QPoint) -> str:
+        """Return the key of the line at a point of the view, "" beside all."""
+        return self._key(self.view.indexAt(at))
+
     def _menu(self, at: QPoint) -> None:
         self.menu_asked.emit(self._key(self.view.indexAt(at)), self.view.viewport().mapToGlobal(at))
 

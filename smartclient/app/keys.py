@@ -1,6 +1,7 @@
 """The keys of the Smart Client, by what they do, and the map that F1 shows."""
 
 from dataclasses import dataclass
+from itertools import groupby
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
@@ -12,25 +13,24 @@ from common.ui.words import words
 
 @dataclass(frozen=True, slots=True)
 class KeyBinding:
-    """`action` names a method in `window.ACTIONS`; its text is `smart.key.<action>`. `where`: all, live, playback."""
+    """`action` names an entry of the window's acts; its text is `smart.key.<action>`. `where`: all, live, playback.
+
+    Those of a `family` are shown as one line, whose text is `smart.key.<family>`."""
 
     action: str
     keys: tuple[str, ...]
     where: str = "all"
+    family: str = ""
 
 
 KEYS = (
     KeyBinding("show_live", ("Ctrl+1",)),
     KeyBinding("show_playback", ("Ctrl+2",)),
-    KeyBinding("layout_1", ("Alt+1",)),
-    KeyBinding("layout_2", ("Alt+2",)),
-    KeyBinding("layout_3", ("Alt+3",)),
-    KeyBinding("layout_4", ("Alt+4",)),
-    KeyBinding("layout_5", ("Alt+5",)),
-    KeyBinding("layout_6", ("Alt+6",)),
-    KeyBinding("layout_7", ("Alt+7",)),
-    KeyBinding("layout_8", ("Alt+8",)),
-    KeyBinding("layout_9", ("Alt+9",)),
+    *(KeyBinding(f"layout_{number}", (f"Alt+{number}",), family="layout") for number in range(1, 10)),
+    *(KeyBinding(f"number_{digit}", (str(digit),), family="number") for digit in range(10)),
+    KeyBinding("save_view", ("Ctrl+S",)),
+    KeyBinding("new_view", ("Ctrl+Shift+S",)),
+    KeyBinding("views_list", ("Ctrl+Shift+F",)),
     KeyBinding("zoom_in", ("+", "=")),
     KeyBinding("zoom_out", ("-",)),
     KeyBinding("maximise", ("Return", "Enter")),
@@ -68,6 +68,21 @@ KEYS = (
 )
 
 
+def key_lines() -> list[tuple[str, str]]:
+    """The map as it is shown: keys, and what they do."""
+    native = QKeySequence.SequenceFormat.NativeText
+    lines: list[tuple[str, str]] = []
+    for family, bindings in groupby(KEYS, lambda binding: binding.family):
+        texts = [
+            ("  ".join(QKeySequence(key).toString(native) for key in binding.keys), binding.action)
+            for binding in bindings
+        ]
+        if family:
+            texts = [(f"{texts[0][0]} … {texts[-1][0]}", family)]
+        lines += [(keys, words(f"smart.key.{name}")) for keys, name in texts]
+    return lines
+
+
 class KeyMap(QDialog):
     """F1: every key and what it does."""
 
@@ -81,15 +96,15 @@ class KeyMap(QDialog):
         grid = QGridLayout()
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(4)
-        half = -(-len(KEYS) // 2)
-        for number, binding in enumerate(KEYS):
+        lines = key_lines()
+        half = -(-len(lines) // 2)
+        for number, (keys_text, meaning) in enumerate(lines):
             row, side = number % half, number // half * 3
-            native = QKeySequence.SequenceFormat.NativeText
-            keys = QLabel("  ".join(QKeySequence(key).toString(native) for key in binding.keys))
+            keys = QLabel(keys_text)
             set_role(keys, "mono")
             keys.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             grid.addWidget(keys, row, side)
-            grid.addWidget(QLabel(words(f"smart.key.{binding.action}")), row, side + 1)
+            grid.addWidget(QLabel(meaning), row, side + 1)
         grid.setColumnMinimumWidth(2, 24)
         column.addLayout(grid)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)

@@ -30,6 +30,7 @@ from smartclient.site.watch import SiteWatch
 from smartclient.video import control
 from smartclient.video.engine import VideoEngine
 from smartclient.views.layouts import MOST_PLACES, SQUARES, Layout, layout_for, square
+from smartclient.views.room import ViewRoom
 
 _PANE_PX = 260
 
@@ -67,14 +68,20 @@ class SmartClientWindow(QMainWindow):
         self.pages.setCurrentWidget(self.waiting)
         self.tree = ItemTree(words("smart.find_cameras"), words("smart.cameras"))
         self.tree.setObjectName("camera_tree")
-        self.tree.setMinimumWidth(160)
+        self.views = ViewRoom(session.client, self.live_grid, self)
+        self.side = QSplitter(Qt.Orientation.Vertical)
+        self.side.setMinimumWidth(200)
+        self.side.setChildrenCollapsible(False)
+        self.side.addWidget(self.views.panel)
+        self.side.addWidget(self.tree)
+        self.side.setStretchFactor(1, 1)
         self.notice = Notice(closable=True)
         self.notice.setObjectName("notice")
 
         self.top = TopBar(session)
         self.tabs = self.top.tabs
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self.splitter.addWidget(self.tree)
+        self.splitter.addWidget(self.side)
         self.splitter.addWidget(self.pages)
         self.splitter.setStretchFactor(1, 1)
         self.splitter.setSizes([_PANE_PX, self.width() - _PANE_PX])
@@ -108,7 +115,12 @@ class SmartClientWindow(QMainWindow):
         self.live_grid.selected.connect(lambda _camera: self._listen_again())
         self.playback.grid.selected.connect(lambda _camera: self._listen_again())
         self.playback.live_asked.connect(self.show_live)
+        self.views.opened.connect(self._view_opened)
+        self.views.said.connect(lambda said: self.notice.say("info", said))
+        self.views.deleted.connect(lambda said: self.notice.say("ok", said, words("views.undo"), self.views.store.undo))
+        self.views.store.failed.connect(self.notice.say_error)
         self.watch.changed.connect(self._site_changed)
+        self.watch.looked.connect(self.views.store.refresh)
         self.watch.token.connect(self._engine.set_token)
         self.watch.failed.connect(self._site_failed)
         self.watch.recovered.connect(self.notice.clear)
@@ -129,6 +141,10 @@ class SmartClientWindow(QMainWindow):
             "show_live": self.show_live,
             "show_playback": self.show_playback,
             **{f"layout_{number}": partial(self.set_layout, square(number)) for number in SQUARES[:9]},
+            **{f"number_{digit}": partial(self.views.numbers.digit, digit) for digit in range(10)},
+            "save_view": self.views.save,
+            "new_view": lambda: self.views.new_view(self.views.panel.tree.current_key()),
+            "views_list": self.find_views,
             "zoom_in": lambda: self.grid.selected_tile.zoom_by(1),
             "zoom_out": lambda: self.grid.selected_tile.zoom_by(-1),
             "maximise": self.maximise,
@@ -227,16 +243,20 @@ class SmartClientWindow(QMainWindow):
         """Only video, and back."""
         full = not self.isFullScreen()
         self.top.setVisible(not full)
-        self.tree.setVisible(not full)
+        self.side.setVisible(not full)
         self.showFullScreen() if full else self.showNormal()
 
     def toggle_cameras(self) -> None:
-        """Hide or show the camera list."""
-        self.tree.setVisible(self.tree.isHidden())
+        """Hide or show the lists of views and cameras."""
+        self.side.setVisible(self.side.isHidden())
 
     def find_cameras(self) -> None:
-        self.tree.show()
+        self.side.show()
         self.tree.focus_filter()
+
+    def find_views(self) -> None:
+        self.side.show()
+        self.views.panel.tree.focus_filter()
 
     def show_keys(self) -> None:
         """F1."""
@@ -279,6 +299,10 @@ class SmartClientWindow(QMainWindow):
         if cameras:
             self.grid.show_view(layout_for(len(cameras)), cameras[:MOST_PLACES])
             self._show_in_live()
+
+    def _view_opened(self, layout: Layout, cameras: tuple[str, ...]) -> None:
+        self.grid.show_view(layout, cameras)
+        self._show_in_live()
 
     def _show_in_live(self) -> None:
         """What was put into the open tab is in the other one, too, and remembered."""

@@ -19,6 +19,8 @@ class SiteWatch(QObject):
 
     changed = Signal(object)
     """A Site."""
+    looked = Signal()
+    """The site was read, whether or not it changed: look after what else is there, too."""
     token = Signal(str)
     failed = Signal(object)
     """A VmsError: the management server does not answer; what is on screen goes on."""
@@ -71,6 +73,7 @@ class SiteWatch(QObject):
         self._busy = False
         token, site = answer
         self.token.emit(token)
+        self.looked.emit()
         if self._failing:
             self._failing = False
             self.recovered.emit()

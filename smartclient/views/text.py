@@ -1,4 +1,6 @@
-"""How layouts are written into files and onto the server: rows of four whole numbers."""
+"""How layouts and views are written into files and onto the server."""
+
+import json
 
 from smartclient.views.layouts import MOST_PLACES, Layout, Place, checked
 
@@ -18,3 +20,18 @@ def layout_from(rows: object) -> Layout | None:
             return None
         places.append(Place(*row))
     return checked(places)
+
+
+def cameras_text(cameras: tuple[str, ...]) -> str:
+    """What our client keeps of a view beside its places: the cameras in their order, "" for an empty place."""
+    return json.dumps({"version": 1, "items": [{"camera": camera} if camera else {} for camera in cameras]})
+
+
+def cameras_from(definition: str) -> tuple[str, ...]:
+    """Return the cameras that `cameras_text` wrote; none of what another program wrote."""
+    try:
+        items = json.loads(definition)["items"]
+        found = [item.get("camera", "") for item in items[:MOST_PLACES]]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return ()
+    return tuple(camera if isinstance(camera, str) else "" for camera in found)
