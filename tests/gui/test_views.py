@@ -1,7 +1,6 @@
 """Views on a real management server: made, opened, numbered, ordered, deleted and brought back."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, Qt
