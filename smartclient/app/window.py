@@ -33,6 +33,7 @@ from smartclient.views.layouts import MOST_PLACES, SQUARES, Layout, layout_for, 
 from smartclient.views.room import ViewRoom
 
 _PANE_PX = 260
+_VIEWS_PX = 280
 
 
 class SmartClientWindow(QMainWindow):
@@ -75,6 +76,7 @@ class SmartClientWindow(QMainWindow):
         self.side.addWidget(self.views.panel)
         self.side.addWidget(self.tree)
         self.side.setStretchFactor(1, 1)
+        self.side.setSizes([_VIEWS_PX, self.height() - _VIEWS_PX])
         self.notice = Notice(closable=True)
         self.notice.setObjectName("notice")
 

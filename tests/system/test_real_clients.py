@@ -115,7 +115,7 @@ def test_a_camera_is_dragged_into_a_tile_and_the_operator_signs_in_again(
         screen.hands("key", "Delete")
         until(lambda: len(screen.stamps()) == 3, "an empty tile")
         left, top = screen.corner("Vedette Smart Client")
-        screen.drag((left + 100, top + 123), (left + 500, top + 250))  # first camera of the list, empty tile
+        screen.drag((left + 100, top + 406), (left + 500, top + 250))  # first camera of the list, empty tile
         until(lambda: live_pictures(screen) == 4, "the dragged camera")
 
         screen.hands("mousemove", str(left + 1440 - 48), str(top + 20), "click", "1")
