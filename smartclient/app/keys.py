@@ -37,6 +37,8 @@ KEYS = (
     KeyBinding("back", ("Esc",)),
     KeyBinding("remove", ("Delete",)),
     KeyBinding("full_screen", ("F11",)),
+    KeyBinding("new_window", ("Ctrl+N",)),
+    KeyBinding("next_screen", ("Ctrl+Shift+N",)),
     KeyBinding("cameras_pane", ("Ctrl+L",)),
     KeyBinding("find", ("Ctrl+F", "Ctrl+K")),
     KeyBinding("listen", ("M",)),

@@ -5,6 +5,7 @@ from PySide6.QtCore import QObject
 from common.ui.off_thread import run_off_thread
 from common.ui.session import Session
 from smartclient.live.grid import TileGrid
+from smartclient.options.newest import NewestWriter
 from smartclient.options.views import SavedView, SavedViews
 from smartclient.site.snapshot import Site
 from smartclient.views.layouts import MOST_PLACES, layout_for
@@ -20,7 +21,9 @@ class LastView(QObject):
         self._grid = grid
         self._site = Site()
         self._saved: SavedView | None = None
-        self._saving = False
+        self._writer: NewestWriter[SavedView] = NewestWriter(
+            lambda view: self._file.save(self._server, self._user, view), self
+        )
         self._known = False
         grid.changed.connect(self.note)
 
@@ -42,13 +45,12 @@ class LastView(QObject):
             return
         self._saved = view
         if self._known:
-            self._save_later()
+            self._writer.put(view)
 
     def _loaded(self, view: SavedView | None) -> None:
-        arranged_already = self._saved is not None  # by somebody who was faster than the disk: that stays
         self._known = True
-        if arranged_already:
-            self._save_later()
+        if self._saved is not None:  # by somebody who was faster than the disk: that stays
+            self._writer.put(self._saved)
         elif view is not None:
             self._saved = view
             self._grid.show_view(view.layout, view.cameras)
@@ -59,19 +61,3 @@ class LastView(QObject):
             return
         cameras = tuple(camera.id for camera in self._site.cameras[:MOST_PLACES])
         self._grid.show_view(layout_for(len(cameras)), cameras)
-
-    def _save_later(self) -> None:
-        """Write the newest view, after the one that is being written."""
-        if self._saved is not None and not self._saving:
-            self._save(self._saved)
-
-    def _save(self, view: SavedView) -> None:
-        """Write a view; one at a time, or an older one might be written last."""
-        self._saving = True
-
-        def written(_: object) -> None:
-            self._saving = False
-            if self._saved is not None and self._saved != view:
-                self._save(self._saved)
-
-        run_off_thread(self, lambda: self._file.save(self._server, self._user, view), written, written)

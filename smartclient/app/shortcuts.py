@@ -33,13 +33,15 @@ _PLAIN = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier
 
 
 class Shortcuts(QObject):
-    """The keys of one window. `acts` names what each action of `KEYS` does."""
+    """The keys of one window. `acts` names what actions of `KEYS` do; the keys of others do nothing."""
 
     def __init__(self, window: QWidget, acts: Mapping[str, Callable[[], object]]) -> None:
         super().__init__(window)
         self._window = window
         self._bound: list[tuple[QShortcut, str]] = []
         for binding in KEYS:
+            if binding.action not in acts:
+                continue
             for key in binding.keys:
                 shortcut = QShortcut(QKeySequence(key), window)
                 shortcut.activated.connect(acts[binding.action])

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtGui import QCloseEvent, QMoveEvent, QResizeEvent
 from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from common.clients.views import SiteView
 from common.foundation.clock import US_PER_S, UtcUs
 from common.foundation.errors import VmsError
 from common.ui.item_tree import ItemTree
@@ -23,14 +24,18 @@ from smartclient.app.top_bar import LIVE, PLAYBACK, TopBar
 from smartclient.bookmarks.room import BookmarkRoom
 from smartclient.exporting.room import ExportRoom
 from smartclient.live.grid import TileGrid
-from smartclient.options.views import SavedViews
+from smartclient.options.views import SavedView, SavedViews
 from smartclient.playback.page import PlaybackPage
 from smartclient.site.snapshot import Site, camera_nodes
 from smartclient.site.watch import SiteWatch
 from smartclient.video import control
 from smartclient.video.engine import VideoEngine
 from smartclient.views.layouts import MOST_PLACES, SQUARES, Layout, layout_for, square
-from smartclient.views.room import ViewRoom
+from smartclient.views.numbers import NumberEntry
+from smartclient.views.room import ViewRoom, content
+from smartclient.windows.desk import WindowDesk
+from smartclient.windows.floating import FloatingWindow
+from smartclient.windows.saved import SavedDesks
 
 _PANE_PX = 260
 _VIEWS_PX = 280
@@ -42,9 +47,13 @@ class SmartClientWindow(QMainWindow):
     signed_out = Signal()
 
     def __init__(
-        self, session: Session, engine: VideoEngine, views: SavedViews | None = None, parent: QWidget | None = None
+        self,
+        session: Session,
+        engine: VideoEngine,
+        views: SavedViews | None = None,
+        windows: SavedDesks | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
         self.setObjectName("smartclient")
         self.setWindowTitle(session.server_url.removeprefix("https://"))  # Qt adds the product's name
         first_size(self, 1440, 900)
@@ -56,6 +65,7 @@ class SmartClientWindow(QMainWindow):
         self.listening = Listening(engine, self)
         self.live_grid = TileGrid(engine, recorded=False)
         self.last_view = LastView(session, views or SavedViews(), self.live_grid)
+        self.desk = WindowDesk(session, engine, windows or SavedDesks(), self)
         self.playback = PlaybackPage(engine)
         self.exports = ExportRoom(session, self)
         self.bookmarks = BookmarkRoom(session.client, self)
@@ -100,6 +110,7 @@ class SmartClientWindow(QMainWindow):
         self._shortcuts = Shortcuts(self, self._acts())
         self._shortcuts.be_in("live")
         self.last_view.load()
+        self.desk.restore()
         self.watch.start()
 
     # making
@@ -117,6 +128,10 @@ class SmartClientWindow(QMainWindow):
         self.live_grid.selected.connect(lambda _camera: self._listen_again())
         self.playback.grid.selected.connect(lambda _camera: self._listen_again())
         self.playback.live_asked.connect(self.show_live)
+        self.desk.opened.connect(self._window_opened)
+        self.desk.said.connect(lambda said: self.notice.say("info", said))
+        self.playback.playhead_changed.connect(self.desk.show_playhead)
+        self.views.window_asked.connect(self._open_in_window)
         self.views.opened.connect(self._view_opened)
         self.views.said.connect(lambda said: self.notice.say("info", said))
         self.views.deleted.connect(lambda said: self.notice.say("ok", said, words("views.undo"), self.views.store.undo))
@@ -144,6 +159,7 @@ class SmartClientWindow(QMainWindow):
             "show_playback": self.show_playback,
             **{f"layout_{number}": partial(self.set_layout, square(number)) for number in SQUARES[:9]},
             **{f"number_{digit}": partial(self.views.numbers.digit, digit) for digit in range(10)},
+            "new_window": self.new_window,
             "save_view": self.views.save,
             "new_view": lambda: self.views.new_view(self.views.panel.tree.current_key()),
             "views_list": self.find_views,
@@ -189,7 +205,9 @@ class SmartClientWindow(QMainWindow):
 
     def _tab_changed(self) -> None:
         self._show_page()
-        self._shortcuts.be_in("playback" if self.tabs.currentIndex() == PLAYBACK else "live")
+        recorded = self.tabs.currentIndex() == PLAYBACK
+        self._shortcuts.be_in("playback" if recorded else "live")
+        self.desk.show_time(recorded)
         self._listen_again()
         self._mark_layout()
         self.grid.setFocus()
@@ -247,6 +265,7 @@ class SmartClientWindow(QMainWindow):
         self.top.setVisible(not full)
         self.side.setVisible(not full)
         self.showFullScreen() if full else self.showNormal()
+        self.desk.note()
 
     def toggle_cameras(self) -> None:
         """Hide or show the lists of views and cameras."""
@@ -273,6 +292,7 @@ class SmartClientWindow(QMainWindow):
         self._engine.set_recorders(site.media_uris(), self._session.ca_pem)
         self.tree.show_nodes(camera_nodes(site))
         self.live_grid.show_site(site)
+        self.desk.show_site(site)
         self.playback.show_site(site)
         if site.cameras:
             self.last_view.show_site(site)
@@ -312,6 +332,43 @@ class SmartClientWindow(QMainWindow):
             self.live_grid.show_view(self.grid.arrangement, self.grid.cameras)
         self.last_view.note()
 
+    # windows
+
+    def new_window(self) -> None:
+        """Ctrl+N: show what is shown here in a window of its own, too."""
+        view = self.views.open_view
+        shown = SavedView(self.grid.arrangement, self.grid.cameras[: len(self.grid.arrangement)])
+        self.desk.open(shown, "" if view is None else view.name)
+
+    def _open_in_window(self, view: SiteView) -> None:
+        shown = content(view)
+        if shown is not None:
+            self.desk.open(SavedView(*shown), view.name)
+
+    def _window_opened(self, window: FloatingWindow) -> None:
+        numbers = NumberEntry(self.views.known_numbers, window)
+
+        def show_numbered(number: str) -> None:
+            view = self.views.numbered(number)
+            shown = None if view is None else content(view)
+            if view is not None and shown is not None:
+                window.show_view(*shown, name=view.name)
+
+        def listen() -> None:
+            camera = None if self.listening.camera else self.watch.site.camera(window.grid.selected_camera)
+            self.listening.listen(camera, recorded=window.grid is window.recorded_grid)
+
+        numbers.entered.connect(show_numbered)
+        window.number_typed.connect(numbers.digit)
+        window.recorded_grid.go_asked.connect(self.playback.master.seek)
+        window.bind_keys({**self._acts(), "listen": listen})
+
+    def moveEvent(self, event: QMoveEvent) -> None:
+        self.desk.note()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.desk.note()
+
     # sound
 
     def toggle_listening(self) -> None:
@@ -334,6 +391,7 @@ class SmartClientWindow(QMainWindow):
         self.top.show_listening(bool(camera))
         self.live_grid.listen_to(camera)
         self.playback.grid.listen_to(camera)
+        self.desk.listen_to(camera)
 
     # leaving
 
@@ -347,6 +405,7 @@ class SmartClientWindow(QMainWindow):
 
     def release(self) -> None:
         """Stop all pictures, sound and questions."""
+        self.desk.close()
         self.watch.stop()
         self.exports.stop()
         self.listening.stop()

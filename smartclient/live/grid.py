@@ -207,6 +207,7 @@ class TileGrid(QWidget):
     def release(self) -> None:
         """Stop all pictures for good."""
         self._look.stop()
+        self._engine.select(self, None)
         for tile in self.tiles:
             tile.release()
 
@@ -274,8 +275,7 @@ class TileGrid(QWidget):
             tile.select(tile.place == self._selected, bool(self._listened) and tile.camera == self._listened)
 
     def _look_again(self) -> None:
-        if self.isVisible() and self._selected < len(self.tiles):
-            feed = self.selected_tile.feed
-            self._engine.select([] if feed is None else [feed])
+        looked_at = self.isVisible() and self._selected < len(self.tiles)
+        self._engine.select(self, self.selected_tile.feed if looked_at else None)
         for place in self._places():
             self.tiles[place].look_again()

@@ -444,10 +444,12 @@ class Tile(QWidget):
         self._paint_all()
         data = event.mimeData()
         if data.hasFormat(TILE_MIME):
-            place = bytes(data.data(TILE_MIME).data())
-            if place.isdigit():
-                event.acceptProposedAction()
-                self.swapped.emit(int(place), self.place)
+            source = event.source()
+            event.acceptProposedAction()
+            if isinstance(source, Tile) and source.parent() is self.parent():
+                self.swapped.emit(source.place, self.place)
+            elif isinstance(source, Tile):  # of another window: it keeps its camera
+                self.dropped.emit(self.place, (source.camera,))
         elif keys := dragged_keys(data):
             event.acceptProposedAction()
             self.dropped.emit(self.place, keys)

@@ -53,6 +53,7 @@ class VideoEngine(QObject):
         self._clock = PlayClock(UtcUs(0), 0)
         self._suspects = Suspects()
         self._selected = control.SelectTiles([])
+        self._looked_at: dict[int, int] = {}
         self._listening: tuple[control.Listen, int] | None = None
         self._workers: list[WorkerProcess] = []
         self._ready: set[WorkerProcess] = set()
@@ -121,9 +122,13 @@ class VideoEngine(QObject):
             feed.worker_said(control.TileState(feed.tile, "connecting"))
             self._open_in(worker, feed)
 
-    def select(self, feeds: Sequence[TileFeed]) -> None:
-        """These tiles are looked at: they are the last that are decoded less when the computer is overloaded."""
-        selected = control.SelectTiles([feed.tile for feed in feeds])
+    def select(self, viewer: object, feed: TileFeed | None) -> None:
+        """This is the tile that is looked at in one viewer (a grid of tiles; each window has its own): such tiles are
+        the last that are decoded less when the computer is overloaded."""
+        self._looked_at.pop(id(viewer), None)
+        if feed is not None:
+            self._looked_at[id(viewer)] = feed.tile
+        selected = control.SelectTiles(sorted(self._looked_at.values()))
         if selected != self._selected:
             self._selected = selected
             self._to_all(selected)

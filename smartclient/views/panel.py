@@ -127,6 +127,7 @@ class ViewPanel(QWidget):
         view = self._tree.view(key)
         if view is not None:
             self._add(menu, "open", key)
+            self._add(menu, "open_in_window", key)
             menu.addSeparator()
         if view is not None or self._tree.group(key) is not None:
             rename = menu.addAction(icon("rename"), words("views.rename"))

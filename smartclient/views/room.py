@@ -33,7 +33,7 @@ class ViewRoom(QObject):
         self._making = False
         self.store = ViewStore(client, self)
         self.panel = ViewPanel()
-        self.numbers = NumberEntry(lambda: {view.shortcut for view in self.store.tree.views if view.shortcut}, self)
+        self.numbers = NumberEntry(self.known_numbers, self)
         self.store.changed.connect(self._tree_changed)
         self.store.did.connect(self._did)
         self.panel.asked.connect(self._asked)
@@ -65,13 +65,22 @@ class ViewRoom(QObject):
         self._show_state()
 
     def open_number(self, number: str) -> None:
-        """Show the view with a shortcut number; a private one before a shared one."""
+        """Show the view with a shortcut number."""
+        view = self.numbered(number)
+        if view is not None:
+            self.open(view.id)
+
+    def numbered(self, number: str) -> SiteView | None:
+        """Return the view with a shortcut number, a private one before a shared one; None is said."""
         tree = self.store.tree
         found = [view for view in tree.views if view.shortcut == number]
-        if found:
-            self.open(min(found, key=lambda view: not tree.is_private(view.group)).id)
-        else:
+        if not found:
             self.said.emit(words("views.no_such_number", number=number))
+            return None
+        return min(found, key=lambda view: not tree.is_private(view.group))
+
+    def known_numbers(self) -> set[str]:
+        return {view.shortcut for view in self.store.tree.views if view.shortcut}
 
     # keeping
 

@@ -28,6 +28,7 @@ from smartclient.options.views import SavedViews
 from smartclient.video.engine import VideoEngine
 from smartclient.video.quality import Level
 from smartclient.views.layouts import layout_for
+from smartclient.windows.saved import SavedDesks
 
 FRAME_US = 40_000
 SETTLE_S = 6.0
@@ -208,8 +209,10 @@ def main() -> int:
     try:
         with ManagementClient(given.url, ca_pem) as client:
             client.sign_in("admin", given.password_file.read_text().strip())
-            views = SavedViews(given.password_file.with_name(f"views-{time.monotonic_ns() // US_PER_S}.json"))
-            window = SmartClientWindow(Session(client, ca_pem, given.url, "admin"), engine, views)
+            scratch = f"{time.monotonic_ns() // US_PER_S}.json"
+            views = SavedViews(given.password_file.with_name(f"views-{scratch}"))
+            windows = SavedDesks(given.password_file.with_name(f"windows-{scratch}"))
+            window = SmartClientWindow(Session(client, ca_pem, given.url, "admin"), engine, views, windows)
             window.showMaximized()
             measurement = Measurement(app, window, engine, given)
             code = app.exec()

@@ -17,6 +17,7 @@ from smartclient.app.window import SmartClientWindow
 from smartclient.options.views import SavedViews
 from smartclient.video.engine import VideoEngine
 from smartclient.views.layouts import square
+from smartclient.windows.saved import SavedDesks
 from tests.support.demo_site import DemoSite, demo_site
 from tests.support.rtsp_cameras import RtspCamera, gstreamer_is_here, rtsp_camera
 
@@ -96,7 +97,9 @@ def watching(qtbot: QtBot, demo: DemoSite, camera: str, folder: Path) -> Iterato
     """Watch a camera in the Smart Client; call with True to wait for a new live picture, False until it is gone."""
     engine = VideoEngine(processes=1)
     with demo.session() as session:
-        smart = SmartClientWindow(session, engine, SavedViews(folder / "views.json"))
+        smart = SmartClientWindow(
+            session, engine, SavedViews(folder / "views.json"), SavedDesks(folder / "windows.json")
+        )
         qtbot.addWidget(smart)
         smart.live_grid.set_arrangement(square(1))
         smart.live_grid.put(0, camera)

@@ -22,6 +22,7 @@ from smartclient.options.views import SavedView, SavedViews
 from smartclient.playback.spans import Missing, missing_at
 from smartclient.video.engine import VideoEngine
 from smartclient.views.layouts import square
+from smartclient.windows.saved import SavedDesks
 from tests.support.smartclient_rig import CAMERA, CAMERA_2, SiteClient, running_recorder
 
 WAIT_MS = 30_000
@@ -42,7 +43,9 @@ def open_window(qtbot: QtBot, engine: VideoEngine, tmp_path: Path) -> Iterator[C
 
     def make(uri: str) -> SmartClientWindow:
         session = Session(SiteClient(uri), "", "https://test:8443", "anna")  # type: ignore[arg-type]  # as much of it
-        window = SmartClientWindow(session, engine, SavedViews(tmp_path / "views.json"))
+        window = SmartClientWindow(
+            session, engine, SavedViews(tmp_path / "views.json"), SavedDesks(tmp_path / "windows.json")
+        )
         windows.append(window)
         qtbot.addWidget(window)
         window.show()
