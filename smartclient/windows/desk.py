@@ -1,5 +1,7 @@
 """All windows of a session beside the main one: opened, remembered, restored, and kept on screens that exist."""
 
+import time
+
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QScreen
 from PySide6.QtWidgets import QMainWindow
@@ -19,6 +21,8 @@ from smartclient.windows.spots import ScreenBox, Spot, is_reachable, place, spot
 _SAVE_MS = 500
 _SETTLE_MS = 400  # screens come and go several at a time, and the window manager moves windows by itself
 _STEP_PX = 32
+_TOGETHER_S = 1.0
+"""A session manager closes all windows in an order of its own: those that went just before the main one come back."""
 
 
 class WindowDesk(QObject):
@@ -36,6 +40,7 @@ class WindowDesk(QObject):
         self._recorded = False
         self._known = False  # what was saved has been read, so that saving loses nothing
         self._leaving = False
+        self._closed_last: list[tuple[float, SavedWindow]] = []
         self.windows: list[FloatingWindow] = []
         server, user = session.server_url, session.user
         self._load = lambda: file.load(server, user)
@@ -107,6 +112,7 @@ class WindowDesk(QObject):
 
     def _closed(self, window: FloatingWindow) -> None:
         if not self._leaving:
+            self._closed_last = [(time.monotonic(), _saved(window)), *self._closed_last[: MOST_WINDOWS - 1]]
             self.windows.remove(window)
             self.note()
 
@@ -158,14 +164,18 @@ class WindowDesk(QObject):
 
     def save(self) -> None:
         """Write down what is open, and where."""
+        self._save(())
+
+    def _save(self, more: tuple[SavedWindow, ...]) -> None:
         if self._known:
-            self._writer.put(SavedDesk(_spot(self._main), tuple(map(_saved, self.windows))))
+            self._writer.put(SavedDesk(_spot(self._main), (*map(_saved, self.windows), *more)))
 
     def close(self) -> None:
         """The session ends: close all, and remember them as they were."""
         if not self._leaving:
             self._soon.stop()
-            self.save()
+            since_s = time.monotonic() - _TOGETHER_S
+            self._save(tuple(saved for at_s, saved in reversed(self._closed_last) if at_s > since_s))
             self._leaving = True
             for window in self.windows:
                 window.close()

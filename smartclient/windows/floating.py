@@ -67,6 +67,7 @@ class FloatingWindow(QMainWindow):
         self.live_grid.arranged.connect(self.changed)
         self.show_view(view.layout, view.cameras)
         self._relink()
+        self.live_grid.setFocus()
 
     def _make_bar(self) -> QWidget:
         bar = QWidget()

@@ -17,7 +17,7 @@ from PySide6.QtGui import QImage
 from common.foundation.clock import US_PER_S, SystemClock, UtcUs
 from common.media.picture_stamp import BLOCKS, read_stamp
 
-_NEEDED = ("Xvfb", "openbox", "xdotool", "xprop", "xwininfo")
+_NEEDED = ("Xvfb", "openbox", "xdotool", "xprop", "xrandr", "xwininfo")
 _ANSWER_S = 20.0
 _LEAST_STAMP_PX = 240
 _DAY_US = 86_400 * US_PER_S
@@ -95,6 +95,15 @@ class VirtualScreen:
             self.hands("mousemove", "--sync", str(x), str(y))
         self.hands("mouseup", "1")
 
+    def plug(self, monitor: str, width_px: int, height_px: int, left_px: int) -> None:
+        """Connect a monitor; the one at the left edge is the primary one."""
+        box = f"{width_px}/{width_px * 254 // 960}x{height_px}/{height_px * 254 // 960}+{left_px}+0"
+        self._ask("xrandr", "--setmonitor", monitor, box, "none" if left_px else "screen")
+
+    def unplug(self, monitor: str) -> None:
+        """Take a monitor away, as if its cable was pulled."""
+        self._ask("xrandr", "--delmonitor", monitor)
+
     def until_no_window(self, title_start: str) -> None:
         """Wait until no window's title starts so."""
         until(lambda: not any(title.startswith(title_start) for title in self.windows()), f"no {title_start!r}")
@@ -155,11 +164,14 @@ def until(seen: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
 
 
 @contextmanager
-def virtual_screen(folder: Path, size: str = "1920x1080") -> Iterator[VirtualScreen]:
-    """Start an X server on a free display, with a window manager; end both."""
+def virtual_screen(folder: Path, size: str = "1920x1080", monitors: int = 1) -> Iterator[VirtualScreen]:
+    """Start an X server on a free display, with a window manager; end both. `size` is that of each monitor: they stand
+    side by side, and are named M1, M2, ..."""
     folder.mkdir(parents=True, exist_ok=True)
     read_end, write_end = os.pipe()
-    call = ["Xvfb", "-displayfd", str(write_end), "-screen", "0", f"{size}x24", "-nolisten", "tcp"]
+    width, height = map(int, size.split("x"))
+    whole = f"{width * monitors}x{height}x24"
+    call = ["Xvfb", "-displayfd", str(write_end), "-screen", "0", whole, "-nolisten", "tcp"]
     server = subprocess.Popen(
         [*call, "-fbdir", str(folder), "-noreset"], pass_fds=[write_end], stderr=subprocess.DEVNULL
     )
@@ -170,6 +182,9 @@ def virtual_screen(folder: Path, size: str = "1920x1080") -> Iterator[VirtualScr
             number = told.readline().strip()
         assert re.fullmatch(r"\d+", number), "Xvfb did not start"
         screen = VirtualScreen(f":{number}", folder)
+        if monitors > 1:
+            for place in range(monitors):
+                screen.plug(f"M{place + 1}", width, height, place * width)
         manager = subprocess.Popen(
             ["openbox", "--sm-disable"], env=screen.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

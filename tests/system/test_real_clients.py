@@ -3,27 +3,20 @@
 Pictures of the screen are left in tests/artifacts for a person to look at.
 """
 
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 
-from common.foundation.clock import US_PER_S, SystemClock
-from tests.support.demo_site import ROOT, DemoSite, demo_site
+from common.foundation.clock import US_PER_S
+from tests.support.demo_site import DemoSite, demo_site
+from tests.support.real_client import ARTIFACTS, client, live_pictures
 from tests.support.virtual_screen import VirtualScreen, until, virtual_screen, what_is_missing
 
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.skipif(bool(what_is_missing()), reason=f"not installed: {what_is_missing()}"),
 ]
-
-ARTIFACTS = ROOT / "tests" / "artifacts"
-FRESH_US = 5 * US_PER_S
 
 
 @pytest.fixture(scope="module")
@@ -36,39 +29,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoSite]:
 def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualScreen]:
     with virtual_screen(tmp_path_factory.mktemp("screen")) as made:
         yield made
-
-
-@contextmanager
-def client(product: str, demo: DemoSite, screen: VirtualScreen, home: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a client, end it as a session manager would, and look that it says nothing and leaves nobody behind."""
-    said = home / f"{product}.err"
-    environ = {**screen.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_RUNTIME_DIR": str(home)}
-    with said.open("wb") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", f"{product}.app.main", *demo.arguments()], cwd=ROOT, env=environ, stderr=errors
-        )
-        children: list[psutil.Process] = []
-        try:
-            yield process
-            assert process.poll() is None, said.read_text()
-            children = psutil.Process(process.pid).children(recursive=True)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
-        except AssertionError:
-            screen.save(ARTIFACTS / f"{product}-failed.png")
-            raise
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-    assert said.read_text() == ""
-    until(lambda: not any(child.is_running() for child in children), "the client's helpers to end", 10)
-
-
-def live_pictures(screen: VirtualScreen) -> int:
-    """How many pictures on the screen are from just now."""
-    now_us = SystemClock().now_us()
-    return sum(abs(now_us - at) < FRESH_US for at in screen.stamps().values())
 
 
 def reaches_the_edge(screen: VirtualScreen) -> bool:
