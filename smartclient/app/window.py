@@ -7,7 +7,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent, QMoveEvent, QResizeEvent
 from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from common.clients.views import SiteView
 from common.foundation.clock import US_PER_S, UtcUs
 from common.foundation.errors import VmsError
 from common.ui.item_tree import ItemTree
@@ -16,6 +15,7 @@ from common.ui.off_thread import run_off_thread
 from common.ui.session import Session
 from common.ui.window_size import first_size
 from common.ui.words import sentence, words
+from smartclient.app.beside import BesideWindows
 from smartclient.app.keys import KeyMap
 from smartclient.app.last_view import LastView
 from smartclient.app.listening import Listening
@@ -24,17 +24,15 @@ from smartclient.app.top_bar import LIVE, PLAYBACK, TopBar
 from smartclient.bookmarks.room import BookmarkRoom
 from smartclient.exporting.room import ExportRoom
 from smartclient.live.grid import TileGrid
-from smartclient.options.views import SavedView, SavedViews
+from smartclient.options.views import SavedViews
 from smartclient.playback.page import PlaybackPage
 from smartclient.site.snapshot import Site, camera_nodes
 from smartclient.site.watch import SiteWatch
 from smartclient.video import control
 from smartclient.video.engine import VideoEngine
 from smartclient.views.layouts import MOST_PLACES, SQUARES, Layout, layout_for, square
-from smartclient.views.numbers import NumberEntry
-from smartclient.views.room import ViewRoom, content
+from smartclient.views.room import ViewRoom
 from smartclient.windows.desk import WindowDesk
-from smartclient.windows.floating import FloatingWindow
 from smartclient.windows.saved import SavedDesks
 
 _PANE_PX = 260
@@ -106,6 +104,9 @@ class SmartClientWindow(QMainWindow):
         column.addWidget(self.notice)
         column.addWidget(self.splitter, 1)
         self.setCentralWidget(body)
+        self.beside = BesideWindows(
+            self.desk, self.views, self.playback, watch=self.watch, listening=self.listening, acts=self._acts
+        )
         self._connect()
         self._shortcuts = Shortcuts(self, self._acts())
         self._shortcuts.be_in("live")
@@ -128,10 +129,7 @@ class SmartClientWindow(QMainWindow):
         self.live_grid.selected.connect(lambda _camera: self._listen_again())
         self.playback.grid.selected.connect(lambda _camera: self._listen_again())
         self.playback.live_asked.connect(self.show_live)
-        self.desk.opened.connect(self._window_opened)
         self.desk.said.connect(lambda said: self.notice.say("info", said))
-        self.playback.playhead_changed.connect(self.desk.show_playhead)
-        self.views.window_asked.connect(self._open_in_window)
         self.views.opened.connect(self._view_opened)
         self.views.said.connect(lambda said: self.notice.say("info", said))
         self.views.deleted.connect(lambda said: self.notice.say("ok", said, words("views.undo"), self.views.store.undo))
@@ -159,7 +157,7 @@ class SmartClientWindow(QMainWindow):
             "show_playback": self.show_playback,
             **{f"layout_{number}": partial(self.set_layout, square(number)) for number in SQUARES[:9]},
             **{f"number_{digit}": partial(self.views.numbers.digit, digit) for digit in range(10)},
-            "new_window": self.new_window,
+            "new_window": lambda: self.beside.show_again(self.grid),
             "save_view": self.views.save,
             "new_view": lambda: self.views.new_view(self.views.panel.tree.current_key()),
             "views_list": self.find_views,
@@ -292,7 +290,6 @@ class SmartClientWindow(QMainWindow):
         self._engine.set_recorders(site.media_uris(), self._session.ca_pem)
         self.tree.show_nodes(camera_nodes(site))
         self.live_grid.show_site(site)
-        self.desk.show_site(site)
         self.playback.show_site(site)
         if site.cameras:
             self.last_view.show_site(site)
@@ -334,35 +331,6 @@ class SmartClientWindow(QMainWindow):
 
     # windows
 
-    def new_window(self) -> None:
-        """Ctrl+N: show what is shown here in a window of its own, too."""
-        view = self.views.open_view
-        shown = SavedView(self.grid.arrangement, self.grid.cameras[: len(self.grid.arrangement)])
-        self.desk.open(shown, "" if view is None else view.name)
-
-    def _open_in_window(self, view: SiteView) -> None:
-        shown = content(view)
-        if shown is not None:
-            self.desk.open(SavedView(*shown), view.name)
-
-    def _window_opened(self, window: FloatingWindow) -> None:
-        numbers = NumberEntry(self.views.known_numbers, window)
-
-        def show_numbered(number: str) -> None:
-            view = self.views.numbered(number)
-            shown = None if view is None else content(view)
-            if view is not None and shown is not None:
-                window.show_view(*shown, name=view.name)
-
-        def listen() -> None:
-            camera = None if self.listening.camera else self.watch.site.camera(window.grid.selected_camera)
-            self.listening.listen(camera, recorded=window.grid is window.recorded_grid)
-
-        numbers.entered.connect(show_numbered)
-        window.number_typed.connect(numbers.digit)
-        window.recorded_grid.go_asked.connect(self.playback.master.seek)
-        window.bind_keys({**self._acts(), "listen": listen})
-
     def moveEvent(self, event: QMoveEvent) -> None:
         self.desk.note()
 
@@ -391,7 +359,6 @@ class SmartClientWindow(QMainWindow):
         self.top.show_listening(bool(camera))
         self.live_grid.listen_to(camera)
         self.playback.grid.listen_to(camera)
-        self.desk.listen_to(camera)
 
     # leaving
 

@@ -42,6 +42,7 @@ class WindowDesk(QObject):
         self._leaving = False
         self._closed_last: list[tuple[float, SavedWindow]] = []
         self.windows: list[FloatingWindow] = []
+        self._homeless: list[FloatingWindow] = []
         server, user = session.server_url, session.user
         self._load = lambda: file.load(server, user)
         self._writer: NewestWriter[SavedDesk] = NewestWriter(lambda desk: file.save(server, user, desk), self)
@@ -73,7 +74,7 @@ class WindowDesk(QObject):
             window = self._make(saved.name, saved.view, saved.linked)
             put(window, saved.spot)
             window.show()
-            if saved.spot.full_screen:
+            if saved.spot.full_screen and window.screen().name() == saved.spot.screen:  # else it would hide others
                 window.toggle_full_screen()
 
     @staticmethod
@@ -139,21 +140,22 @@ class WindowDesk(QObject):
             window.live_grid.listen_to(camera)
             window.recorded_grid.listen_to(camera)
 
-    def _screen_gone(self, _screen: QScreen) -> None:
+    def _screen_gone(self, screen: QScreen) -> None:
+        """Qt says so just before it moves the windows of that screen."""
+        self._homeless += [window for window in self.windows if window.screen() is screen]
         self._settled.start()
 
     def bring_back(self) -> None:
-        """Put windows that are on no screen any more onto the primary one."""
+        """Put windows whose screen is gone onto the primary one, none of them filling it: it would hide the others."""
         screens = [box_of(screen) for screen in QGuiApplication.screens()]
-        for window in (self._main, *self.windows):
-            box = _box(window)
-            if screens and not window.isHidden() and not is_reachable(box, screens):
-                full = window.isFullScreen()
-                if full:
-                    window.showNormal()
-                put(window, spot_of(box, screens[0], full))
-                if full:
-                    window.showFullScreen()
+        for window in self._homeless:
+            if window in self.windows and window.isFullScreen():
+                window.toggle_full_screen()
+        self._homeless.clear()
+        for each in (self._main, *self.windows):
+            box = _box(each)
+            if screens and not each.isHidden() and not each.isFullScreen() and not is_reachable(box, screens):
+                put(each, spot_of(box, screens[0], full_screen=False))
 
     # remembering
 
