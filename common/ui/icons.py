@@ -71,6 +71,8 @@ _GLYPHS = {
     "slower": "ph.rewind",
     "snapshot": "ph.camera",
     "sound": "ph.speaker-high",
+    "split_below": "ph.rows",
+    "split_beside": "ph.columns",
     "start": "ph.flag",
     "stop": "ph.stop",
     "storage": "ph.database",

@@ -30,6 +30,7 @@ KEYS = (
     *(KeyBinding(f"number_{digit}", (str(digit),), family="number") for digit in range(10)),
     KeyBinding("save_view", ("Ctrl+S",)),
     KeyBinding("new_view", ("Ctrl+Shift+S",)),
+    KeyBinding("set_up", ("F10",)),
     KeyBinding("views_list", ("Ctrl+Shift+F",)),
     KeyBinding("zoom_in", ("+", "=")),
     KeyBinding("zoom_out", ("-",)),

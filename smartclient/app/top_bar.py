@@ -23,6 +23,7 @@ class TopBar(QWidget):
     tab_changed = Signal()
     layout_chosen = Signal(object)
     """A Layout."""
+    set_up_asked = Signal()
     listen_asked = Signal()
     full_screen_asked = Signal()
     keys_asked = Signal()
@@ -57,11 +58,13 @@ class TopBar(QWidget):
         self.more_layouts = self._layout_menu()
         row.addWidget(self.more_layouts)
         row.addSpacing(8)
+        self.set_up_button = _button("set_up", words("smart.set_up"), "flat")
         self.listen_button = _button("listen", words("smart.listen"), "flat")
         self.listen_button.setCheckable(True)
         self.full_button = _button("full_screen", words("smart.full_screen"), "flat")
         self.help_button = _button("help", words("smart.keys_hint"), "flat")
         for button, asked in (
+            (self.set_up_button, self.set_up_asked),
             (self.listen_button, self.listen_asked),
             (self.full_button, self.full_screen_asked),
             (self.help_button, self.keys_asked),
@@ -147,6 +150,7 @@ class TopBar(QWidget):
     def _paint_icons(self) -> None:
         heard = self._listening
         self.listen_button.setIcon(icon("sound" if heard else "mute", "accent" if heard else "text"))
+        self.set_up_button.setIcon(icon("settings", "text"))
         self.full_button.setIcon(icon("full_screen", "text"))
         self.help_button.setIcon(icon("help", "text"))
         self.user_button.setIcon(icon("user", "text"))

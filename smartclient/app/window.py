@@ -120,6 +120,7 @@ class SmartClientWindow(QMainWindow):
         self.top.tab_changed.connect(self._tab_changed)
         self.top.layout_chosen.connect(self.set_layout)
         self.top.listen_asked.connect(self.toggle_listening)
+        self.top.set_up_asked.connect(self.set_up)
         self.top.full_screen_asked.connect(self.toggle_full_screen)
         self.top.keys_asked.connect(self.show_keys)
         self.top.sign_out_asked.connect(self.sign_out)
@@ -160,6 +161,7 @@ class SmartClientWindow(QMainWindow):
             "new_window": lambda: self.beside.show_again(self.grid),
             "save_view": self.views.save,
             "new_view": lambda: self.views.new_view(self.views.panel.tree.current_key()),
+            "set_up": self.set_up,
             "views_list": self.find_views,
             "zoom_in": lambda: self.grid.selected_tile.zoom_by(1),
             "zoom_out": lambda: self.grid.selected_tile.zoom_by(-1),
@@ -231,6 +233,12 @@ class SmartClientWindow(QMainWindow):
         self.grid.set_arrangement(layout)
         if self.grid is not self.live_grid:
             self.live_grid.set_arrangement(layout)
+
+    def set_up(self) -> None:
+        """F10: change where the tiles are. Only live pictures are shown meanwhile."""
+        self.show_live()
+        if self.watch.site.cameras:
+            self.views.set_up(lambda key: self.watch.site.camera(key) is not None)
 
     def _mark_layout(self) -> None:
         self.top.show_layout(self.grid.arrangement)

@@ -94,6 +94,11 @@ class TileGrid(QWidget):
     def maximised(self) -> bool:
         return self._maximised is not None
 
+    def name_of(self, camera: str) -> str:
+        """A camera's name, "" when the site does not know it."""
+        known = self._site.camera(camera)
+        return "" if known is None else known.name
+
     def show_site(self, site: Site) -> None:
         """Names and recording servers may have changed."""
         self._site = site

@@ -11,6 +11,7 @@ from smartclient.live.grid import TileGrid
 from smartclient.views.layouts import Layout, Place, checked
 from smartclient.views.numbers import NumberEntry
 from smartclient.views.panel import ViewPanel, side_of
+from smartclient.views.set_up import SetUp
 from smartclient.views.store import Done, ViewStore
 from smartclient.views.text import cameras_from, cameras_text
 
@@ -31,6 +32,7 @@ class ViewRoom(QObject):
         self._grid = grid
         self._open = ""
         self._making = False
+        self.editor: SetUp | None = None
         self.store = ViewStore(client, self)
         self.panel = ViewPanel()
         self.numbers = NumberEntry(self.known_numbers, self)
@@ -56,6 +58,8 @@ class ViewRoom(QObject):
         view = self.store.tree.view(identifier)
         if view is None:
             return
+        if self.editor is not None:
+            self.editor.finish(keep=False)
         shown = content(view)
         if shown is None:
             self.said.emit(words("views.unreadable", name=view.name))
@@ -83,6 +87,20 @@ class ViewRoom(QObject):
         return {view.shortcut for view in self.store.tree.views if view.shortcut}
 
     # keeping
+
+    def set_up(self, is_camera: Callable[[str], bool]) -> None:
+        """F10: change the layout of the grid; an open view is saved when it is done. Again: keep what was done."""
+        if self.editor is not None:
+            self.editor.finish(keep=True)
+            return
+        self._grid.restore()
+        self.editor = SetUp(self._grid, is_camera)
+        self.editor.finished.connect(self._set_up_done)
+
+    def _set_up_done(self, keep: bool) -> None:
+        self.editor = None
+        if keep:
+            self.save()
 
     def save(self) -> None:
         """Keep what is shown as the open view."""

@@ -193,6 +193,27 @@ def test_keys_and_tiles(qtbot: QtBot, open_window: Callable[[str], SmartClientWi
     )
 
 
+def test_set_up_mode_has_the_keys_while_it_lasts(qtbot: QtBot, open_window: Callable[[str], SmartClientWindow]) -> None:
+    window = open_window("")
+    grid = window.live_grid
+    qtbot.waitUntil(lambda: grid.cameras[:2] == (CAMERA, CAMERA_2), timeout=WAIT_MS)
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow, timeout=WAIT_MS)
+    grid.setFocus()
+    before = grid.arrangement
+    for key in (Qt.Key.Key_F10, Qt.Key.Key_H, Qt.Key.Key_Delete):
+        QTest.keyClick(QApplication.focusWidget(), key)
+    editor = window.views.editor
+    assert editor is not None
+    assert len(editor.layout_now) == len(before) + 1
+    assert editor.cameras[0] == ""
+    assert grid.cameras[0] == CAMERA
+    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
+    assert window.views.editor is None
+    assert len(grid.arrangement) == len(before) + 1
+    assert not grid.maximised
+
+
 def test_who_is_faster_than_the_disk_keeps_the_view(
     qtbot: QtBot, open_window: Callable[[str], SmartClientWindow], tmp_path: Path
 ) -> None:
