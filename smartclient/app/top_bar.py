@@ -150,7 +150,7 @@ class TopBar(QWidget):
     def _paint_icons(self) -> None:
         heard = self._listening
         self.listen_button.setIcon(icon("sound" if heard else "mute", "accent" if heard else "text"))
-        self.set_up_button.setIcon(icon("settings", "text"))
+        self.set_up_button.setIcon(icon("layout", "text"))
         self.full_button.setIcon(icon("full_screen", "text"))
         self.help_button.setIcon(icon("help", "text"))
         self.user_button.setIcon(icon("user", "text"))

@@ -252,11 +252,11 @@ class SetUp(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         try:
-            painter.fillRect(self.rect(), colour("base", 150))
+            painter.fillRect(self.rect(), colour("base", 190))
             for number, place in enumerate(self.layout_now):
                 box = self._grid.box_px(place)
                 chosen = number == self.selected
-                painter.fillRect(box, colour("selected" if chosen else "panel", 130))
+                painter.fillRect(box, colour("selected" if chosen else "panel", 150 if self.cameras[number] else 255))
                 painter.setPen(QPen(colour("accent" if chosen else "edge"), 2))
                 painter.drawRect(box.adjusted(1, 1, -1, -1))
                 self._paint_name(painter, box, number)
