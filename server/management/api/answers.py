@@ -28,6 +28,9 @@ AnyMessage = TypeVar("AnyMessage", bound=BaseModel)
 log = logging.getLogger(__name__)
 
 MOST_BODY_BYTES = 1024 * 1024
+DATABASE_FAILED = (
+    "The configuration database did not answer; nothing was changed. Look at disk space and at the server's log."
+)
 _NO_PERMISSION = "You do not have sufficient permissions to complete the operation."
 
 
@@ -118,8 +121,7 @@ async def on_vms_error(_request: Request, error: Exception) -> Response:
 
 async def on_database_error(_request: Request, error: Exception) -> Response:
     log.error("configuration database failed", exc_info=error)
-    text = "The configuration database did not answer; nothing was changed. Look at disk space and at the server's log."
-    return _later(failure(HTTPStatus.SERVICE_UNAVAILABLE, {"": text}))
+    return _later(failure(HTTPStatus.SERVICE_UNAVAILABLE, {"": DATABASE_FAILED}))
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:

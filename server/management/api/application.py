@@ -17,6 +17,7 @@ from server.management.api import (
     openapi,
     rest,
     snapshot,
+    soap,
     well_known,
 )
 from server.management.api.answers import HANDLERS
@@ -51,6 +52,7 @@ def application(services: Services, switchboard: Switchboard) -> FastAPI:
     app.include_router(audit.router(services))
     app.include_router(snapshot.router(services, switchboard.journal))
     app.include_router(rest.router(services))
+    app.include_router(soap.router(services))
     app.add_api_route(openapi.PATH, _described, methods=["GET"])
     app.add_api_websocket_route(service_channel.PATH, switchboard.serve)
     return app

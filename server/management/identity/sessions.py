@@ -21,7 +21,7 @@ from server.management.identity.refusals import GrantRefused, expired_session, l
 from server.management.identity.revocations import forget_expired, revoke_session
 from server.management.identity.sign_in import Proven
 from server.management.identity.signing import SigningKeys
-from server.management.identity.subjects import Subjects
+from server.management.identity.subjects import Subject, Subjects
 
 audit = logging.getLogger("server.management.audit")
 
@@ -74,11 +74,7 @@ class Sessions:
 
     def start(self, session: Session, proven: Proven, client_id: str) -> Started:
         """Start a session for a user that has proven itself; raise GrantRefused when that no longer holds."""
-        user = self._subjects.by_id(session, proven.user_id)
-        if user is None or not user.enabled:
-            raise locked_out()
-        if proven.password_hash and not self._accounts.has_hash(session, user.id, proven.password_hash):
-            raise wrong_credentials()
+        user = self.still_proven(session, proven)
         now_s = int(self._now_s())
         self._forget_expired(session)
         secret = secrets.token_urlsafe(32)
@@ -94,6 +90,15 @@ class Sessions:
         session.add(row)
         audit.info("signed in", extra={"user": user.name, "user_id": user.id, "client": client_id})
         return Started(row.id, user.name, self._granted(session, row, user.name, secret))
+
+    def still_proven(self, session: Session, proven: Proven) -> Subject:
+        """Return a user that has proven itself; raise GrantRefused when that no longer holds."""
+        user = self._subjects.by_id(session, proven.user_id)
+        if user is None or not user.enabled:
+            raise locked_out()
+        if proven.password_hash and not self._accounts.has_hash(session, user.id, proven.password_hash):
+            raise wrong_credentials()
+        return user
 
     def grant_refresh(self, session: Session, refresh_token: str) -> Granted | None:
         """Renew tokens. None: the token was used before, so its session was ended (commit, then refuse)."""
