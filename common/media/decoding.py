@@ -15,6 +15,7 @@ from av.codec.context import CodecContext
 from av.codec.context import Flags as CodecFlags
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
+from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
@@ -30,6 +31,7 @@ MOST_SIDE_PX = 16_384
 _MOST_IN_DECODER = 128  # units whose picture has not come out yet; libav holds at most 16 + its threads
 
 _FAST = int(Interpolation.FAST_BILINEAR)  # by number, and one thread: a tile is scaled in less time than threads wake
+_BGRA, _YUV = VideoFormat("bgra"), VideoFormat("yuv420p")  # libav looks names up in a long list
 _VIDEO_NAMES = {Codec.H264: "h264", Codec.H265: "hevc", Codec.MJPEG: "mjpeg"}
 _AUDIO_NAMES = {Codec.AAC: "aac", Codec.OPUS: "opus", Codec.PCMA: "pcm_alaw", Codec.PCMU: "pcm_mulaw"}
 
@@ -129,7 +131,7 @@ class PictureScaler:
     def bgra_into(self, picture: Picture, width_px: int, height_px: int, out: memoryview) -> None:
         """Write `picture` as BGRA, rows without padding, into `out`: exactly width_px * height_px * 4 bytes."""
         frame = self._to_bgra.reformat(
-            picture.frame, width=width_px, height=height_px, format="bgra", interpolation=_FAST, threads=1
+            picture.frame, width=width_px, height=height_px, format=_BGRA, interpolation=_FAST, threads=1
         )
         row_bytes = width_px * 4
         plane = frame.planes[0]
@@ -147,7 +149,7 @@ class PictureScaler:
             return picture
         width_px, height_px = max(2, width_px & ~1), max(2, height_px & ~1)
         frame = self._to_small.reformat(
-            picture.frame, width=width_px, height=height_px, format="yuv420p", interpolation=_FAST, threads=1
+            picture.frame, width=width_px, height=height_px, format=_YUV, interpolation=_FAST, threads=1
         )
         return Picture(frame, picture.pts, picture.utc_us)
 

@@ -12,6 +12,7 @@ word 8, 18, 28; pictures (BGRA) from byte 4096 on.
 import contextlib
 import mmap
 import os
+import struct
 import time
 from dataclasses import dataclass
 from enum import IntFlag
@@ -22,6 +23,7 @@ _MAGIC = 0x5645_4445_5454_4531
 _PUBLISHED, _HELD, _BUFFER_BYTES, _WORKING = 1, 2, 3, 4
 _HEADERS_AT, _HEADER_WORDS = 8, 10
 _PICTURES_AT_BYTES = 4096
+_HEADER = struct.Struct("=8q")  # of a buffer, behind its sequence lock
 BUFFERS = 3
 MOST_PICTURE_BYTES = 3840 * 2160 * 4
 _PAGE = mmap.PAGESIZE
@@ -121,15 +123,19 @@ class SlotWriter(_Slot):
     def publish(self, index: int, info: PictureInfo) -> None:
         """Show the buffer that `begin` gave."""
         at, words = self._header(index), self._words
-        words[at + 1] = info.generation
-        words[at + 2] = info.width_px
-        words[at + 3] = info.height_px
-        words[at + 4] = info.utc_us
-        words[at + 5] = info.flags
-        words[at + 6] = info.decode_us
-        words[at + 7] = info.shown_us
         number = (words[_PUBLISHED] >> 2) + 1
-        words[at + 8] = number
+        _HEADER.pack_into(
+            self._map,
+            (at + 1) * 8,
+            info.generation,
+            info.width_px,
+            info.height_px,
+            info.utc_us,
+            info.flags,
+            info.decode_us,
+            info.shown_us,
+            number,
+        )
         words[at] = (words[at] | 1) + 1
         words[_PUBLISHED] = number << 2 | index
 

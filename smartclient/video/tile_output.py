@@ -1,8 +1,6 @@
 """Where a track's pictures go: scaled to the tile's box, straight into the memory that the GUI paints from."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from common.media.cropping import PictureCropper
 from common.media.decoding import Picture, PictureScaler, fit_px
@@ -80,20 +78,13 @@ class TileOutput:
         if size_bytes > self._slot.capacity_bytes:  # never by our own GUI, which sizes the slot by the box
             return
         index, pixels = self._slot.begin(size_bytes)
-        with released(pixels):
+        try:
             self._scaler.bgra_into(picture, width_px, height_px, pixels)
+        finally:
+            pixels.release()  # shared memory cannot be unmapped while a view of it is out
         now_us = monotonic_us()
         info = PictureInfo(
             generation, width_px, height_px, picture.utc_us, flags, decode_us + now_us - began_us, now_us
         )
         self._slot.publish(index, info)
         self.shown += 1
-
-
-@contextmanager
-def released(view: memoryview) -> Iterator[None]:
-    """Release a view of shared memory, which cannot be unmapped while one is out."""
-    try:
-        yield
-    finally:
-        view.release()
