@@ -31,7 +31,8 @@ MOST_SIDE_PX = 16_384
 _MOST_IN_DECODER = 128  # units whose picture has not come out yet; libav holds at most 16 + its threads
 
 _FAST = int(Interpolation.FAST_BILINEAR)  # by number, and one thread: a tile is scaled in less time than threads wake
-_BGRA, _YUV = VideoFormat("bgra"), VideoFormat("yuv420p")  # libav looks names up in a long list
+_BGRA: Any = VideoFormat("bgra")  # libav looks names up in a long list; PyAV's stubs know names only
+_YUV: Any = VideoFormat("yuv420p")
 _VIDEO_NAMES = {Codec.H264: "h264", Codec.H265: "hevc", Codec.MJPEG: "mjpeg"}
 _AUDIO_NAMES = {Codec.AAC: "aac", Codec.OPUS: "opus", Codec.PCMA: "pcm_alaw", Codec.PCMU: "pcm_mulaw"}
 
