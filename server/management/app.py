@@ -19,6 +19,7 @@ from server.management.database.lease_locks import lease_lock
 from server.management.database.opening import opened_database
 from server.management.database.outage import DatabaseAway, DatabasePool
 from server.management.database.store import Database
+from server.management.events.journal import EventJournal
 from server.management.listening import HttpsServer, bound_socket, known_host, shown_host
 from server.management.making import Loop
 from server.management.registration.certificates import CHECK_EVERY_S, SiteCertificates
@@ -78,7 +79,7 @@ async def management_server(
             asyncio.TaskGroup() as group,
         ):
             changes = ConfigurationChanges()
-            loop = Loop(clock, database_pool, password_pool, directory_pool, changes, group)
+            loop = Loop(clock, database_pool, password_pool, directory_pool, changes, EventJournal(clock), group)
             serving = Serving(settings, data, database, certificates, loop, admin_password_file)
             with closing(serving):
                 front = Front(certificates.authority.certificate_pem.decode())

@@ -18,6 +18,7 @@ from server.management.configuration.items import Items
 from server.management.configuration.recorder_feed import RecorderFeed
 from server.management.database.sealing import Seal
 from server.management.database.store import Database
+from server.management.events.journal import EventJournal
 from server.management.identity.accounts import Accounts
 from server.management.identity.authority import Authority
 from server.management.identity.authorization_codes import AuthorizationCodes
@@ -57,6 +58,7 @@ class Loop:
     password_pool: BoundedPool
     directory_pool: BoundedPool
     changes: ConfigurationChanges
+    events: EventJournal
     group: asyncio.TaskGroup
 
 
@@ -180,6 +182,7 @@ def made_services(  # noqa: PLR0917 - as many parts as there are
         questions=RecorderQuestions(items, statuses, ca_pem),
         feed=RecorderFeed(items, keys, role_permissions, authority),
         changes=loop.changes,
+        events=loop.events,
         tasks=LongTasks(loop.group, task_failure),
         redirect_uris=tuple(settings.redirect_uris),
         site_id=site_id,

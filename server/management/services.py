@@ -10,6 +10,7 @@ from server.management.configuration.changes import ConfigurationChanges
 from server.management.configuration.items import Items
 from server.management.configuration.recorder_feed import RecorderFeed
 from server.management.database.store import Database
+from server.management.events.journal import EventJournal
 from server.management.identity.accounts import Accounts
 from server.management.identity.authority import Authority
 from server.management.identity.authorization_codes import AuthorizationCodes
@@ -71,6 +72,7 @@ class Services:
     questions: RecorderQuestions
     feed: RecorderFeed
     changes: ConfigurationChanges
+    events: EventJournal
     tasks: LongTasks
     redirect_uris: tuple[str, ...]
     site_id: str

@@ -19,7 +19,7 @@ from common.model.users import ADMINISTRATORS_ROLE_ID
 from common.net.certificates import fingerprint
 from common.net.discovery import announced
 from server.management.api.application import application
-from server.management.api.callers import may_know, principal_of
+from server.management.api.callers import may_know, may_know_of, principal_of
 from server.management.audit.chain import PURPOSE, AuditChain
 from server.management.audit.log import MANAGEMENT, AuditLog
 from server.management.audit.row_changes import note_row_changes
@@ -28,6 +28,7 @@ from server.management.channel.switchboard import Switchboard
 from server.management.database.outage import RETRY_AFTER_S, DatabaseAway
 from server.management.database.sealing import Seal
 from server.management.database.store import Database
+from server.management.events.hub import EventHub
 from server.management.identity.revocations import revoked_tokens
 from server.management.making import Loop, made_services
 from server.management.registration.certificates import SiteCertificates
@@ -73,6 +74,7 @@ class Serving:
         journal = Journal(loop.clock)
         self._database.on_change(loop.changes.happened)
         self._database.on_change(journal.happened)
+        self._database.on_change(loop.events.forget)
         outbox = await asyncio.to_thread(Outbox, self._data / "management" / "outbox.sqlite3")
         self._open.callback(outbox.close)
         seal = await asyncio.to_thread(Seal, self._data / "management" / "secrets.key")
@@ -97,13 +99,18 @@ class Serving:
             partial(may_know, services),
             lambda: loop.clock.now_us() / 1e6,
         )
+        hub = EventHub(
+            loop.events, partial(principal_of, services), partial(may_know_of, services), loop.clock.monotonic_s
+        )
         online = services.statuses.online
+        self._start("event tokens", partial(hub.watch_tokens, partial(_revoked, services)))
+        self._start("recorder events", partial(loop.events.watch_recorders, online))
         self._start("revoked tokens", partial(switchboard.watch_tokens, partial(_revoked, services)))
         self._start("states", partial(switchboard.watch_states, RecordingServer.kind.plural, online))
         self._start("directories", services.directory_watch.run)
         if self._settings.announce:
             self._start("announce", partial(_announce, services, self._settings, urlsplit(https).port or 443))
-        return application(services, switchboard)
+        return application(services, switchboard, hub)
 
     def stop(self) -> None:
         if self._services is not None:

@@ -12,6 +12,7 @@ from server.recording.archiving.plan import ArchivingPlan
 from server.recording.archiving.recorder import RecorderArchives
 from server.recording.configuration.enrolment import joined, own_hosts
 from server.recording.configuration.feed import ConfigurationFeed
+from server.recording.events.board import EventBoard
 from server.recording.gateway import GatewayPlan, running_gateway
 from server.recording.settings import RecordingSettings
 from server.recording.storages.watching import StorageWatch
@@ -37,8 +38,16 @@ async def serve(started: Daemon) -> None:
         trail = AuditTrail(outbox, clock)
         opened.enter_context(trail.running("server.recording.audit"))
         watch = StorageWatch(started.data, recordings, clock)
+        events = EventBoard(clock)
         feed = ConfigurationFeed(
-            settings, identity, started.data, port, clock, audit=(outbox, trail), storages=watch.current
+            settings,
+            identity,
+            started.data,
+            port,
+            clock,
+            audit=(outbox, trail),
+            storages=watch.current,
+            events=events,
         )
         plan = GatewayPlan(
             recordings,
@@ -52,6 +61,7 @@ async def serve(started: Daemon) -> None:
             seal_s=settings.seal_s,
             archives=archives,
             watch=watch,
+            events=events,
             exports=settings.exports_dir,
             exports_at_once=settings.exports_at_once,
             exports_kept_days=settings.exports_kept_days,

@@ -9,7 +9,7 @@ import contextlib
 import json
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +63,12 @@ class EngineCommand:
 class Engine:
     """One engine process, from the first start to the last stop."""
 
-    def __init__(self, number: int, command: EngineCommand, clock: Clock) -> None:
+    def __init__(
+        self, number: int, command: EngineCommand, clock: Clock, heard: Callable[[Mapping[str, object]], None]
+    ) -> None:
+        """`heard` is given each event that the process reports."""
         self.number = number
+        self._heard = heard
         self._command = command
         self._clock = clock
         self._wanted = ""  # the assignment line that is in force
@@ -147,6 +151,7 @@ class Engine:
             if not line:
                 return
             event = _log_event(self.number, line)
+            self._heard(event)
             if event.get("event") == "overflow" and isinstance(event.get("size_bytes"), int):
                 self.lost_bytes[DeviceId(str(event.get("device")))] += event["size_bytes"]
 
@@ -183,11 +188,17 @@ def _log_event(number: int, line: bytes) -> dict[str, Any]:
     return event
 
 
+def _nobody(_: Mapping[str, object]) -> None:
+    """Nobody listens to events."""
+
+
 class EngineHost:
     """All engines of a recorder, and who has which camera."""
 
-    def __init__(self, count: int, command: EngineCommand, clock: Clock) -> None:
-        self.engines = tuple(Engine(number, command, clock) for number in range(count))
+    def __init__(
+        self, count: int, command: EngineCommand, clock: Clock, heard: Callable[[Mapping[str, object]], None]
+    ) -> None:
+        self.engines = tuple(Engine(number, command, clock, heard) for number in range(count))
         self._placed: Mapping[HardwareId, int] = {}
 
     def lost_bytes(self) -> Mapping[DeviceId, int]:
@@ -224,9 +235,12 @@ class EngineHost:
 
 
 @asynccontextmanager
-async def running_engines(count: int, command: EngineCommand, clock: Clock) -> AsyncIterator[EngineHost]:
-    """Run `count` engines until left; returns when all have sealed their files and ended."""
-    host = EngineHost(count, command, clock)
+async def running_engines(
+    count: int, command: EngineCommand, clock: Clock, heard: Callable[[Mapping[str, object]], None] = _nobody
+) -> AsyncIterator[EngineHost]:
+    """Run `count` engines until left; returns when all have sealed their files and ended. `heard` is given what they
+    report."""
+    host = EngineHost(count, command, clock, heard)
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(engine.run(), name=f"engine {engine.number}") for engine in host.engines]
         try:

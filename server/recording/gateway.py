@@ -25,6 +25,7 @@ from server.recording.api.probing import ProcessProber
 from server.recording.api.services import RecorderServices
 from server.recording.archiving.recorder import RecorderArchives
 from server.recording.engines import Engine, EngineCommand, EngineHost, running_engines
+from server.recording.events.board import EventBoard
 from server.recording.exporting.jobs import ExportJobs, ExportPlan
 from server.recording.keys.chest import KeyChest
 from server.recording.ledger.proof import RecordingProof
@@ -65,6 +66,7 @@ class GatewayPlan:
     engine_module: str = "server.recording.engine"
     archives: RecorderArchives | None = None  # None: nothing is archived or verified
     watch: StorageWatch | None = None  # None: nobody is told of it
+    events: EventBoard | None = None  # likewise
     exports: Path | None = None  # folder; None: below `data`
     exports_at_once: int = 1
     exports_kept_days: float = 7.0
@@ -114,6 +116,7 @@ class Conductor:
     locks: LockKeeper
     watch: StorageWatch
     plan: GatewayPlan
+    events: EventBoard
     tokens: CurrentTokens = field(default_factory=CurrentTokens)
     access: Access = field(default_factory=Access)
     devices: DeviceDirectory = field(default_factory=DeviceDirectory)
@@ -192,6 +195,7 @@ class Conductor:
         await self.remembered.save()
 
     def _assign(self, configuration: RecorderConfiguration) -> None:
+        self.events.follow(configuration, self.remembered.by_hand)
         placed = self.host.assign(
             configuration.hardware, configuration.retain_minutes, self.remembered.by_hand, configuration.storages
         )
@@ -212,6 +216,7 @@ async def running_gateway(
     """Serve until left: entered when the port answers, left when the engines have sealed their files."""
     remembered = await asyncio.to_thread(Remembered, plan.data)
     watch = plan.watch or StorageWatch(plan.data, plan.recordings, clock)
+    events = plan.events or EventBoard(clock)
     with (
         closing(RecordingProof(plan.data, reader, clock.now_us)) as proof,
         tempfile.TemporaryDirectory(prefix="vedette-") as sockets,  # short: a socket's path has 108 bytes
@@ -220,7 +225,7 @@ async def running_gateway(
             plan.recordings, plan.data, Path(sockets), plan.engine_options, plan.seal_s, plan.engine_module
         )
         async with (
-            running_engines(plan.engines, command, clock) as host,
+            running_engines(plan.engines, command, clock, events.engine_said) as host,
             recordings_pool(reader, plan.playback_threads, proof) as recordings,
             keeping_locks(plan.data, clock) as locks,
             asyncio.TaskGroup() as tasks,
@@ -229,7 +234,7 @@ async def running_gateway(
             if plan.archives is not None:
                 watch.archive_problems = plan.archives.problems
             links = {engine.number: EngineLink(engine.socket, clock) for engine in host.engines}
-            conductor = Conductor(host, LiveRelay(clock), links, remembered, reader, locks, watch, plan)
+            conductor = Conductor(host, LiveRelay(clock), links, remembered, reader, locks, watch, plan, events)
             running = [tasks.create_task(link.run(), name=f"engine {number} link") for number, link in links.items()]
             running.append(tasks.create_task(conductor.keep_remembering(), name="remembering"))
             running.append(tasks.create_task(watch.run(), name="storage status"))

@@ -25,10 +25,12 @@ from server.management.api.plain_paths import PlainPaths
 from server.management.api.security_headers import SecurityHeaders
 from server.management.api.visitors import Visitors
 from server.management.channel.switchboard import Switchboard
+from server.management.events import commands as events
+from server.management.events.hub import EventHub
 from server.management.services import Services
 
 
-def application(services: Services, switchboard: Switchboard) -> FastAPI:
+def application(services: Services, switchboard: Switchboard, hub: EventHub) -> FastAPI:
     """Return the ASGI application."""
     handlers: dict[Any, Any] = dict(HANDLERS)
     app = FastAPI(
@@ -55,6 +57,7 @@ def application(services: Services, switchboard: Switchboard) -> FastAPI:
     app.include_router(soap.router(services))
     app.add_api_route(openapi.PATH, _described, methods=["GET"])
     app.add_api_websocket_route(service_channel.PATH, switchboard.serve)
+    app.add_api_websocket_route(events.PATH, hub.serve)
     return app
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 
 from common.api.service_channel import Notice
+from common.api.site_events import SiteEvent
 from common.foundation.errors import NotPermitted, NotSignedIn
 from common.model.kinds import BY_PLURAL
 from common.model.permissions import SECURITY, Verb
@@ -60,6 +61,23 @@ def _may_know(services: Services, session: Session, principal: Principal, notice
     if notice.change == "deleted":  # nobody can tell any more what it stood in; its id is no secret
         return namespace_of(model) is not SECURITY
     return services.authority.may(session, principal, Verb.READ, model, notice.id)
+
+
+async def may_know_of(services: Services, principal: Principal, events: Sequence[SiteEvent]) -> list[SiteEvent]:
+    """Return the events of items that there are and that a user may see."""
+
+    def known() -> list[SiteEvent]:
+        with services.database.read() as session:
+            sources = {(event.source, event.source_id) for event in events}
+            seen = {each for each in sources if _may_see(services, session, principal, *each)}
+            return [event for event in events if (event.source, event.source_id) in seen]
+
+    return await services.database_pool.run(known)
+
+
+def _may_see(services: Services, session: Session, principal: Principal, resource: str, identifier: str) -> bool:
+    there = services.authority.exists(session, identifier)
+    return there and services.authority.may(session, principal, Verb.READ, BY_PLURAL[resource], identifier)
 
 
 def need_administrator(principal: Principal, what: str) -> None:

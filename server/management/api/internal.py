@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from common.api.enrolment import EnrolReply, EnrolRequest, RecorderStatus, RenewReply, RenewRequest
 from common.api.recorder_configuration import RecorderConfiguration
+from common.api.site_events import EventBatch, EventReceipt
 from server.management.api.answers import BadRequest, read_body, read_message, read_object
 from server.management.api.callers import caller, need_administrator, need_recorder
 from server.management.configuration.items import InvalidProperties
@@ -66,6 +67,14 @@ def router(services: Services) -> APIRouter:
             recorder_id, peer.removeprefix("::ffff:") in services.own_addresses, message.storages
         )
         return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    @routes.post("/recorders/{recorder_id}/events")
+    async def happened(recorder_id: str, request: Request) -> Response:
+        need_recorder(await caller(services, request), recorder_id)
+        batch = read_message(EventBatch, await read_body(request))
+        own = await run(_own_sources, services, recorder_id.lower(), batch)
+        whole = services.events.take(recorder_id.lower(), batch, own)
+        return _message(EventReceipt(whole=whole))
 
     @routes.get("/recorders/{recorder_id}/configuration")
     async def configuration(recorder_id: str, request: Request) -> Response:
@@ -146,5 +155,12 @@ def _number(request: Request, name: str, absent: float) -> float:
     return number
 
 
-def _message(message: EnrolReply | RenewReply | RecorderConfiguration) -> Response:
+def _own_sources(services: Services, recorder_id: str, batch: EventBatch) -> frozenset[str]:
+    """Return those of a batch's sources that belong to the recorder: it speaks for no other's."""
+    sources = {each.source_id for each in (*batch.events, *batch.states)}
+    with services.database.read() as session:
+        return frozenset(each for each in sources if recorder_id in services.authority.within(session, each))
+
+
+def _message(message: EnrolReply | RenewReply | RecorderConfiguration | EventReceipt) -> Response:
     return Response(message.model_dump_json(), media_type="application/json", headers={"Cache-Control": "no-store"})

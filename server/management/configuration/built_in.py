@@ -1,7 +1,6 @@
 """Items that every site has, with the ids by which integrations know them. Missing ones are made at each start, so that
 a site gets those that a newer version brings."""
 
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,17 +8,36 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from common.model.clients import ClientProfile, EvidenceLockProfile, Layout, LayoutGroup
+from common.model.event_ids import (
+    COMMUNICATION,
+    COMMUNICATION_ERROR,
+    COMMUNICATION_STARTED,
+    COMMUNICATION_STOPPED,
+    DATABASE_DISK_FULL,
+    DISK_AVAILABLE,
+    DISK_UNAVAILABLE,
+    FEED,
+    FEED_OVERFLOW_STARTED,
+    FEED_OVERFLOW_STOPPED,
+    HARDWARE_COMMUNICATION_ERROR,
+    HARDWARE_COMMUNICATION_STARTED,
+    HARDWARE_COMMUNICATION_STOPPED,
+    INPUT,
+    MOTION,
+    OUTPUT,
+    PTZ,
+    RECORDER_OFFLINE,
+    RECORDER_ONLINE,
+    RECORDING,
+    RECORDING_STARTED,
+    RECORDING_STOPPED,
+    STORAGE,
+)
+from common.model.event_ids import own_id as _id
 from common.model.events import EventType, EventTypeGroup, GenericEventDataSource, StateGroup, UserDefinedEvent
 from common.model.item import Item
 from common.model.sites import LicenseInformation, ToolOptions
 from server.management.configuration.items import Items, validated
-
-_OWN = uuid.UUID("5f6b7d4e-95a1-5c1b-8a57-0f3c2f0c9d11")  # namespace of ids that nobody else has fixed
-
-
-def _id(name: str) -> str:
-    return str(uuid.uuid5(_OWN, name))
-
 
 DEVICES = "1ae79228-ad07-4e56-be43-5ebf9b7c54a5"
 HARDWARE, RECORDERS, SYSTEM = _id("events hardware"), _id("events recorders"), _id("events system")
@@ -30,9 +48,6 @@ _GROUPS = (
     (SYSTEM, "System Monitor"),
 )
 
-MOTION = "720ef62a-78be-418a-8e4c-ee04ffca6429"
-COMMUNICATION, RECORDING, FEED = _id("state communication"), _id("state recording"), _id("state feed")
-INPUT, OUTPUT, STORAGE, PTZ = _id("state input"), _id("state output"), _id("state storage"), _id("state ptz")
 _STATES = (
     (MOTION, "Motion", ("Motion", "No Motion")),
     (COMMUNICATION, "Communication", ("Communicating", "Not communicating", "Error")),
@@ -60,19 +75,17 @@ _SOURCES = {DEVICES: _CAMERAS, HARDWARE: ("Hardware",), RECORDERS: ("RecordingSe
 _TYPES = (
     _Type("6eb95dd6-7ccc-4bce-99f8-af0d0b582d77", "MotionStarted", DEVICES, MOTION, "Motion"),
     _Type("6f55a7a7-d21c-4629-ac18-af1975e395a2", "MotionStopped", DEVICES, MOTION, "No Motion"),
-    _Type("4577f552-765a-438c-bc7d-e5ff1f754bc3", "RecordingStarted", DEVICES, RECORDING, "Recording"),
-    _Type("79a94f89-92de-4fca-8a43-5561d407423d", "RecordingStopped", DEVICES, RECORDING, "Not recording"),
+    _Type(RECORDING_STARTED, "RecordingStarted", DEVICES, RECORDING, "Recording"),
+    _Type(RECORDING_STOPPED, "RecordingStopped", DEVICES, RECORDING, "Not recording"),
     _Type("eeda47ff-4f3d-459e-8143-69896c7c74ad", "LiveClientFeedRequested", DEVICES),
     _Type("66bdd008-b856-44b6-b385-b1f6c3f76f1b", "LiveClientFeedTerminated", DEVICES),
-    _Type("dd3e6464-7dc0-405a-a92f-6150587563e8", "CommunicationStarted", DEVICES, COMMUNICATION, "Communicating"),
-    _Type("0ee90664-2924-42a0-a816-4129d0ecabdc", "CommunicationStopped", DEVICES, COMMUNICATION, "Not communicating"),
-    _Type("a334af1c-4b4b-4957-9e5f-ab8ca07feab6", "CommunicationError", DEVICES, COMMUNICATION, "Error"),
-    _Type("6baad64b-c395-4f52-b6a3-dd1b64aa2f0f", "HardwareCommunicationError", HARDWARE, COMMUNICATION, "Error"),
+    _Type(COMMUNICATION_STARTED, "CommunicationStarted", DEVICES, COMMUNICATION, "Communicating"),
+    _Type(COMMUNICATION_STOPPED, "CommunicationStopped", DEVICES, COMMUNICATION, "Not communicating"),
+    _Type(COMMUNICATION_ERROR, "CommunicationError", DEVICES, COMMUNICATION, "Error"),
+    _Type(HARDWARE_COMMUNICATION_ERROR, "HardwareCommunicationError", HARDWARE, COMMUNICATION, "Error"),
+    _Type(HARDWARE_COMMUNICATION_STARTED, "HardwareCommunicationStarted", HARDWARE, COMMUNICATION, "Communicating"),
     _Type(
-        "0553c396-5e16-4c22-b3d1-f548e42dfbb4", "HardwareCommunicationStarted", HARDWARE, COMMUNICATION, "Communicating"
-    ),
-    _Type(
-        "63ea1f06-5a83-4f39-9fab-49959fde7b66",
+        HARDWARE_COMMUNICATION_STOPPED,
         "HardwareCommunicationStopped",
         HARDWARE,
         COMMUNICATION,
@@ -86,16 +99,16 @@ _TYPES = (
     _Type("8666e3dc-57a7-4f38-9611-51d774ee7358", "InputDeactivated", DEVICES, INPUT, "Deactivated"),
     _Type("2eeb582a-1506-4d73-96c9-ad356acf85fb", "PTZManualSessionStarted", DEVICES, PTZ, "Manual session"),
     _Type("eed47283-694f-4683-9e4d-18e7d93cf796", "PTZManualSessionStopped", DEVICES, PTZ, "No manual session"),
-    _Type("536ad730-05ae-42cd-b14c-07b07c293e79", "FeedOverflowStarted", DEVICES, FEED, "Overflow"),
-    _Type("247fef11-15db-4c99-99db-de5475eae443", "FeedOverflowStopped", DEVICES, FEED, "No overflow"),
+    _Type(FEED_OVERFLOW_STARTED, "FeedOverflowStarted", DEVICES, FEED, "Overflow"),
+    _Type(FEED_OVERFLOW_STOPPED, "FeedOverflowStopped", DEVICES, FEED, "No overflow"),
     _Type("4c8be5ed-80fa-43e7-bf5b-4e7570ad0025", "DeviceSettingsChanged", DEVICES),
     _Type("87be2a0d-c33b-4b5f-ae1f-afa6770a2497", "DeviceSettingsChangedError", DEVICES),
     _Type("a600c492-11c8-4d65-92db-6d46209ce9ea", "HardwareSettingsChanged", HARDWARE),
     _Type("829a93ab-1ac0-4aeb-bda0-ed8f6d8f514b", "HardwareSettingsChangedError", HARDWARE),
     _Type("b6c4b695-7404-414d-a229-33bf83ffe255", "DatabaseRepair", RECORDERS),
-    _Type("a4935aa3-c4b6-42a3-b4c5-6d4c20b043cf", "DatabaseDiskFull", RECORDERS),
-    _Type("fab03c4d-0589-48c8-9328-e28b76c95af0", "DiskAvailable", RECORDERS, STORAGE, "Available"),
-    _Type("29986aa1-924b-4c8d-aac7-a876883dc82c", "DiskUnavailable", RECORDERS, STORAGE, "Unavailable"),
+    _Type(DATABASE_DISK_FULL, "DatabaseDiskFull", RECORDERS),
+    _Type(DISK_AVAILABLE, "DiskAvailable", RECORDERS, STORAGE, "Available"),
+    _Type(DISK_UNAVAILABLE, "DiskUnavailable", RECORDERS, STORAGE, "Unavailable"),
     _Type("b7f0003b-1392-450e-b6cc-9bbe6e7df065", "ArchiveDiskAvailable", RECORDERS),
     _Type("72c29aae-ddb2-46df-b6fd-7f728a85f292", "ArchiveDiskUnavailable", RECORDERS),
     _Type("f951b1f0-2fed-48f7-88d3-49eb5999c923", "FailoverStarted", RECORDERS),
@@ -106,10 +119,9 @@ _TYPES = (
     _Type("d1603fbe-4bb8-49eb-9928-0e8eb3c736ce", "RetentionTimeCritical", SYSTEM),
     _Type("7cfc6709-2c16-405f-9182-0bdb6f9f7e43", "BookmarkReferenceRequested", DEVICES),
     _Type("00579724-4652-4eb1-8b61-b38e65d9672a", "SmokeAndFireEnd", DEVICES),
-    _Type(_id("recorder online"), "RecordingServerOnline", RECORDERS, COMMUNICATION, "Communicating"),
-    _Type(_id("recorder offline"), "RecordingServerOffline", RECORDERS, COMMUNICATION, "Not communicating"),
+    _Type(RECORDER_ONLINE, "RecordingServerOnline", RECORDERS, COMMUNICATION, "Communicating"),
+    _Type(RECORDER_OFFLINE, "RecordingServerOffline", RECORDERS, COMMUNICATION, "Not communicating"),
 )
-RECORDER_ONLINE, RECORDER_OFFLINE = _id("recorder online"), _id("recorder offline")
 
 _USER_DEFINED = (
     ("7605f8b0-7f5f-4432-b223-0bb2dc3f1f5c", "RequestPlayAudio"),

@@ -93,6 +93,10 @@ class Authority:
         """Return an item's id and those of all that it stands in, from which it inherits permissions."""
         return _within(self._read(session), identifier)
 
+    def exists(self, session: Session, identifier: str) -> bool:
+        """Return whether there is an item of this id."""
+        return identifier in self._read(session).above
+
     def _read(self, session: Session) -> _Known:
         version = configuration_version(session)
         with self._lock:

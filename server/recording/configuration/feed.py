@@ -22,6 +22,8 @@ from server.recording.configuration.enrolment import own_hosts
 from server.recording.configuration.identity import Identity
 from server.recording.configuration.local_copy import LocalCopy
 from server.recording.configuration.management_api import ManagementApi
+from server.recording.events.board import EventBoard
+from server.recording.events.telling import tell_events
 from server.recording.settings import RecordingSettings
 from server.runtime.audit_trail import AuditTrail
 from server.runtime.delivery import deliver_audit
@@ -46,9 +48,11 @@ class ConfigurationFeed:
         *,
         audit: tuple[Outbox, AuditTrail] | None = None,
         storages: Callable[[], tuple[StageStatus, ...]] = tuple,
+        events: EventBoard | None = None,
     ) -> None:
         """`audit`: what is to be delivered to the audit log; None: nothing. `storages`: how they are doing, to be told
-        to management."""
+        to management; `events`: what happens, likewise."""
+        self._events = events
         self._audit = audit
         self._settings = settings
         self._identity = identity
@@ -84,6 +88,9 @@ class ConfigurationFeed:
             if self._audit is not None:
                 delivery = deliver_audit(*self._audit, management.deliver_audit, self._clock)
                 tasks.create_task(delivery, name="audit delivery")
+            if self._events is not None:
+                telling = tell_events(self._events, management.tell_events, self._clock)
+                tasks.create_task(telling, name="events")
             tasks.create_task(self._keep_certificate(management, disk), name="certificate renewal")
 
     async def _follow(

@@ -15,6 +15,7 @@ from common.api.audit import AuditBatch, AuditReceipt
 from common.api.enrolment import EnrolReply, EnrolRequest, RecorderStatus, RenewReply, RenewRequest
 from common.api.recorder_configuration import RecorderConfiguration
 from common.api.serving import STANDBY_HEADER
+from common.api.site_events import EventBatch, EventReceipt
 from common.foundation.clock import Clock
 from common.foundation.errors import NotSignedIn, ProtocolError, ServerUnreachable
 from common.net.serving_places import ServingPlaces
@@ -83,6 +84,10 @@ class ManagementApi:
     async def report(self, status: RecorderStatus) -> None:
         """Tell management that we are alive, and where."""
         self._check(await self._send_signed("POST", "status", status.model_dump_json()))
+
+    async def tell_events(self, batch: EventBatch) -> EventReceipt:
+        """Tell what has happened to devices and disks."""
+        return self._message(await self._send_signed("POST", "events", batch.model_dump_json()), EventReceipt)
 
     async def renew(self, request: RenewRequest) -> RenewReply:
         """Have a new certificate made for a new key."""

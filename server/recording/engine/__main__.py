@@ -75,7 +75,8 @@ async def run(arguments: argparse.Namespace, root: Path, data: Path, events: Eve
         short_free_bytes=arguments.short_free_mb << 20,
         reserve_bytes=arguments.reserve_mb << 20,
     )
-    bus.subscribe(StateEvents(events), units=False)
+    states = StateEvents(events)
+    bus.subscribe(states, units=False)
     keeper = LedgerKeeper(data, clock)
 
     def storage_event(event: AnyStorageEvent) -> None:
@@ -102,7 +103,7 @@ async def run(arguments: argparse.Namespace, root: Path, data: Path, events: Eve
             drivers = partial(driver_for, paced=paced)
             engine = Engine(storages, reader, bus, clock, tasks, drivers=drivers, ledger=ledger)
             background = [
-                tasks.create_task(keep_saying_alive(events, clock), name="alive"),
+                tasks.create_task(keep_saying_alive(events, states, clock), name="alive"),
                 tasks.create_task(keep_beating(keeper, clock), name="ledger"),
                 tasks.create_task(storages.run(), name="storages"),
                 tasks.create_task(stop.wait(), name="stop"),

@@ -45,7 +45,8 @@ class EventWriter:
         self._left_out = 0
         os.set_blocking(self._output, False)
 
-    def event(self, event: str, level: Literal["debug", "info", "warning", "error"] = "info", **fields: object) -> None:
+    def event(self, event: str, level: Literal["debug", "info", "warning", "error"] = "info", **fields: object) -> bool:
+        """Write an event; False when the gateway does not read."""
         if self._left_out:
             fields["left_out_before"] = self._left_out
         line = json.dumps({"event": event, "level": level, **fields}, separators=(",", ":")) + "\n"
@@ -53,10 +54,11 @@ class EventWriter:
             os.write(self._output, line.encode())
         except BlockingIOError:
             self._left_out += 1
-            return
+            return False
         except BrokenPipeError:  # the gateway is gone: so will we be, through our input
-            return
+            return False
         self._left_out = 0
+        return True
 
     def storage(self, event: AnyStorageEvent) -> None:
         """Report what the media database says."""
@@ -100,18 +102,26 @@ class EventWriter:
                 )
 
 
-async def keep_saying_alive(events: EventWriter, clock: Clock) -> None:
+async def keep_saying_alive(events: EventWriter, states: "StateEvents", clock: Clock) -> None:
     """Let the gateway see that the event loop turns: an engine that hangs says nothing, and is replaced."""
     while True:
         events.event("alive", "debug")
+        states.say_again()
         await clock.sleep(ALIVE_EVERY_S)
 
 
 class StateEvents:
-    """Listens on the bus for states, to report them."""
+    """Listens on the bus for states, to report them; those that the gateway could not take are said again."""
 
     def __init__(self, events: EventWriter) -> None:
         self._events = events
+        self._unsaid: dict[DeviceId, DeviceState] = {}
+
+    def say_again(self) -> None:
+        """Report what the gateway had no room for."""
+        unsaid, self._unsaid = self._unsaid, {}
+        for device, state in unsaid.items():
+            self.state(device, state)
 
     def tracks(self, tracks: Sequence[DeviceTrack]) -> None:
         """Not reported."""
@@ -121,6 +131,7 @@ class StateEvents:
 
     def state(self, device: DeviceId, state: DeviceState) -> None:
         level: Literal["info", "warning"] = "warning" if state.state == "lost" else "info"
-        self._events.event(
-            "device_state", level, device=device, state=state.state, since=state.since, reason=state.reason
-        )
+        self._unsaid.pop(device, None)
+        fields = {"device": device, "state": state.state, "since": state.since, "reason": state.reason}
+        if not self._events.event("device_state", level, **fields):
+            self._unsaid[device] = state
