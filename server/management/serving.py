@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp
 
 from common.api.audit import AuditBatch
-from common.foundation.clock import US_PER_S
+from common.foundation.clock import US_PER_S, UtcUs
 from common.foundation.errors import SettingsError, VmsError
 from common.model.servers import RecordingServer
 from common.model.users import ADMINISTRATORS_ROLE_ID
@@ -29,6 +29,8 @@ from server.management.database.outage import RETRY_AFTER_S, DatabaseAway
 from server.management.database.sealing import Seal
 from server.management.database.store import Database
 from server.management.events.hub import EventHub
+from server.management.history import book
+from server.management.history.noting import note_history
 from server.management.identity.revocations import revoked_tokens
 from server.management.making import Loop, made_services
 from server.management.registration.certificates import SiteCertificates
@@ -82,12 +84,15 @@ class Serving:
         trail = AuditTrail(outbox, loop.clock, audit)
         self._open.enter_context(trail.running(AUDIT_LOGGER))
         note_row_changes(self._database, trail)
+        note_history(self._database, loop.clock)
         services = await loop.database_pool.run(
             made_services, self._settings, self._data, self._database, self._certificates, loop, seal, audit
         )
         self._services = services
         if self._settings.audit_keep_days:
             self._start("audit retention", partial(_forget_audit, services, trail, self._settings.audit_keep_days))
+        if self._settings.history_keep_days:
+            self._start("history retention", partial(_forget_history, services, self._settings.history_keep_days))
         self._start("audit delivery", partial(deliver_audit, outbox, trail, partial(_keep_audit, services), loop.clock))
         if self._admin_password_file is not None:
             await loop.password_pool.run(_first_user, services, self._admin_password_file)
@@ -178,6 +183,18 @@ async def _forget_audit(services: Services, trail: AuditTrail, keep_days: int) -
                 trail.say("system", "old audit entries removed", count=removed)
         except VmsError as failed:
             log.error("old audit entries not removed", extra={"cause": str(failed)})
+        await services.clock.sleep(3600.0)
+
+
+async def _forget_history(services: Services, keep_days: int) -> None:
+    """Remove versions of items that are too old, some each hour, for the same reason."""
+
+    def forget() -> None:
+        with services.database.write() as session:
+            book.forget(session, UtcUs(services.clock.now_us() - keep_days * 86_400 * US_PER_S))
+
+    while True:
+        await services.database_pool.run(forget)
         await services.clock.sleep(3600.0)
 
 

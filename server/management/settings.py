@@ -49,6 +49,9 @@ class ManagementSettings(Settings):
     )
     directory_threads: int = setting(4, "Questions to directories at once.", ge=1, le=64)
     password_min_chars: int = setting(8, "Shortest password of a basic user.", unit="characters", ge=4, le=128)
+    history_keep_days: int = setting(
+        3650, "How long versions of configuration items are kept. 0: for ever.", unit="days", ge=0, le=36_500
+    )
     audit_keep_days: int = setting(365, "How long the audit log is kept. 0: for ever.", unit="days", ge=0, le=36_500)
     database_url: str = setting(
         "",

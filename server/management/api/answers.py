@@ -20,6 +20,7 @@ from server.management.api.tasks import TooManyTasks
 from server.management.configuration.items import InvalidProperties, NoSuchItem, VersionConflict
 from server.management.database.lease import LeaseLost
 from server.management.database.outage import RETRY_AFTER_S, DatabaseAway
+from server.management.history.book import CannotRestore
 from server.management.identity.accounts import LastAdministrator
 from server.management.identity.refusals import DirectoryUnavailable, GrantRefused
 
@@ -50,12 +51,21 @@ class BodyTooLarge(BadRequest):
     """More than any request of ours needs."""
 
 
+class OperationFailed(VmsError):
+    """One of several operations failed, and nothing was done: `operation` is its place, `cause` what was wrong."""
+
+    def __init__(self, operation: int, cause: VmsError) -> None:
+        super().__init__(f"operation {operation}: {cause}")
+        self.operation = operation
+        self.cause = cause
+
+
 class WrongMethod(BadRequest):
     """The resource is there, but not for this."""
 
 
-def failure(status: int, rows: Mapping[str, str], text_id: str = "") -> JSONResponse:
-    """Return the error envelope; `rows` are texts by property, "" for none."""
+def failure(status: int, rows: Mapping[str, str], text_id: str = "", **more: object) -> JSONResponse:
+    """Return the error envelope; `rows` are texts by property, "" for none; `more` stands beside them."""
     details: list[dict[str, str]] = []
     for name, text in rows.items():
         detail = {"errorText": text}
@@ -65,7 +75,7 @@ def failure(status: int, rows: Mapping[str, str], text_id: str = "") -> JSONResp
             detail["propertyName"] = name
         details.append(detail)
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
-    return JSONResponse({"error": {"httpCode": status, "details": details}}, status, headers)
+    return JSONResponse({"error": {"httpCode": status, "details": details, **more}}, status, headers)
 
 
 def failed(error: VmsError) -> Response:
@@ -89,7 +99,13 @@ def failed(error: VmsError) -> Response:
         case UnknownResource():
             return failure(HTTPStatus.NOT_FOUND, {"": f"Unknown resource: {error}"})
         case VersionConflict():
-            return failure(HTTPStatus.PRECONDITION_FAILED, {"": explain(error)})
+            return failure(HTTPStatus.PRECONDITION_FAILED, {"": explain(error)}, **_versions(error))
+        case CannotRestore():
+            return failure(HTTPStatus.CONFLICT, {"": explain(error)})
+        case OperationFailed():
+            inner = failed(error.cause)
+            body = json.loads(bytes(inner.body))
+            return JSONResponse({**body, "operation": error.operation}, inner.status_code)
         case WrongMethod():
             return failure(HTTPStatus.METHOD_NOT_ALLOWED, {"": str(error)})
         case BodyTooLarge():
@@ -106,6 +122,11 @@ def failed(error: VmsError) -> Response:
         case _:
             log.error("request failed", extra={"cause": str(error)})
             return failure(HTTPStatus.INTERNAL_SERVER_ERROR, {"": explain(error)})
+
+
+def _versions(error: VersionConflict) -> dict[str, object]:
+    """The version that the caller expected and the one that there is, where the conflict tells."""
+    return {name: error.params[name] for name in ("expected", "current") if name in error.params}
 
 
 def _later(answer: JSONResponse) -> JSONResponse:

@@ -6,8 +6,11 @@ from sqlalchemy.orm import Session
 
 from common.model.devices import Hardware
 from common.model.item import Item
+from common.model.permissions import Verb
 from common.model.servers import ArchiveStorage, RecordingServer, Storage
 from common.model.users import BasicUser, Role
+from common.net.tokens import Principal
+from server.management.api import private_views
 from server.management.api.envelope import Envelope
 from server.management.api.locks import lock_end
 from server.management.configuration.creating import create_item
@@ -23,78 +26,142 @@ from server.management.services import Services
 
 async def created(services: Services, model: type[Item], body: dict[str, Any], parent_id: str) -> dict[str, Any]:
     """Create an item of a creatable kind and return it as shown; raise InvalidProperties."""
-    if model is Storage or model is ArchiveStorage:
-        return await services.database_pool.run(_create_storage, services, model, body, parent_id)
-    if model in SOURCES:
-        return await services.database_pool.run(_create_source, services, model, body, parent_id)
-    if model is not BasicUser:
-        return await services.database_pool.run(_create, services, model, body, parent_id)
-    given = {name: value for name, value in body.items() if name not in NOT_STORED}
-    user = user_from(given)
-    password_hash = await services.sign_in.new_hash(given.get("password"), user.name, ())
-    return await services.database_pool.run(_create_user, services, user, password_hash)
+    password_hash = await new_password_hash(services, model, body)
+    return await services.database_pool.run(_created, services, model, body, parent_id, password_hash)
 
 
 async def changed(
     services: Services, model: type[Item], identifier: str, body: dict[str, Any], version: int | None
 ) -> dict[str, Any]:
     """Change an item and return it as shown; raise NoSuchItem, VersionConflict, InvalidProperties."""
-    if model is not BasicUser or "password" not in body:
-        return await services.database_pool.run(_change, services, model, identifier, body, version)
-    name, used = await services.database_pool.run(services.sign_in.used_passwords_of, identifier)
-    rest = {name: value for name, value in body.items() if name != "password"}
-    password_hash = await services.sign_in.new_hash(body["password"], str(body.get("name", name)), used)
+    password_hash = await new_password_hash(services, model, body, identifier)
     return await services.database_pool.run(
-        _change, services, model, identifier, rest, version, password_hash=password_hash
+        _changed, services, model, identifier, body, version, password_hash=password_hash
     )
 
 
 def deleted(services: Services, model: type[Item], identifier: str, version: int | None) -> None:
     """Remove an item and all below it; raise NoSuchItem, VersionConflict, LastAdministrator."""
     with services.database.write() as session:
-        services.items.check_version(session, model, identifier, version)
-        check_unused(session, services.items, model, identifier)
-        if model is BasicUser:
-            services.accounts.delete(session, identifier)
-            services.second_factors.remove(session, identifier.lower())
-            return
-        if model is RecordingServer:
-            revoke_user(session, identifier)
-            services.statuses.forget(identifier)
-        if model is Role:
-            services.accounts.check_removable(session, identifier)
-        check_not_needed(session, services.items, model, identifier)
-        source_removed(session, services.items, services.external, model, identifier)
-        services.items.delete(session, model, identifier)
+        delete_in(services, session, model, identifier, version)
 
 
-def _create(services: Services, model: type[Item], body: dict[str, Any], parent_id: str) -> dict[str, Any]:
-    with services.database.write() as session:
-        site_id = services.site_id
-        stored = create_item(session, services.items, model, body, parent_id=parent_id, site_id=site_id)
-        return _shown(services, session, stored)
+def need_writing(services: Services, session: Session, who: Principal, asked: private_views.Writing) -> None:
+    """Raise NotPermitted unless a user may create, change or delete what they ask to; NoSuchItem."""
+    if asked.verb is not Verb.DELETE and private_views.concern("", asked.model):
+        private_views.need(session, services.items, services.authority, who, asked)
+        return
+    services.authority.need(session, who, asked.verb, asked.model, asked.identifier or asked.above)
 
 
-def _create_storage(
-    services: Services, model: type[Storage] | type[ArchiveStorage], body: dict[str, Any], parent_id: str
+async def new_password_hash(services: Services, model: type[Item], body: dict[str, Any], identifier: str = "") -> str:
+    """Return the hash of the password that a body gives a (new) basic user, "" where it gives none; raise
+    InvalidProperties when the policy does not allow it. Before the transaction, because hashing takes long."""
+    if model is not BasicUser or (identifier and "password" not in body):
+        return ""
+    if not identifier:
+        user = user_from({name: value for name, value in body.items() if name not in NOT_STORED})
+        return await services.sign_in.new_hash(body.get("password"), user.name, ())
+    name, used = await services.database_pool.run(services.sign_in.used_passwords_of, identifier)
+    return await services.sign_in.new_hash(body["password"], str(body.get("name", name)), used)
+
+
+def create_in(  # noqa: PLR0917 - what a creation needs
+    services: Services, session: Session, model: type[Item], body: dict[str, Any], parent_id: str, password_hash: str
+) -> Stored[Any]:
+    """Create an item within a transaction; raise InvalidProperties."""
+    if model is Storage or model is ArchiveStorage:
+        return create_storage(session, services.items, model, body, parent_id)
+    if model in SOURCES:
+        return create_source(session, services.items, model, body, parent_id=parent_id, site_id=services.site_id)
+    if model is BasicUser:
+        user = user_from({name: value for name, value in body.items() if name not in NOT_STORED})
+        return services.accounts.create(session, user, password_hash, services.site_id)
+    return create_item(session, services.items, model, body, parent_id=parent_id, site_id=services.site_id)
+
+
+def change_in(
+    services: Services,
+    session: Session,
+    model: type[Item],
+    identifier: str,
+    *,
+    body: dict[str, Any],
+    version: int | None,
+    password_hash: str = "",
+) -> Stored[Any]:
+    """Change an item within a transaction; raise NoSuchItem, VersionConflict, InvalidProperties."""
+    changes = body
+    if model is Hardware:
+        changes = dialled_changes(session, services.items, identifier, body)
+    if model is BasicUser:
+        changes = {name: value for name, value in body.items() if name != "password"}
+        if body.get("status") == "LockedOutBySystem":
+            changes = _without_shown_lock(services, session, identifier, changes)
+    stored = _fitted(services, session, services.items.change(session, model, identifier, changes, version))
+    if isinstance(stored.item, BasicUser):
+        if password_hash:
+            services.accounts.set_password(session, stored.id, password_hash)
+        if body.get("status") == "Enabled" or password_hash:
+            services.lockout.succeeded(name_key(stored.item.name))
+    return services.items.get(session, model, identifier)
+
+
+def put_back_in(
+    services: Services,
+    session: Session,
+    model: type[Item],
+    identifier: str,
+    *,
+    properties: dict[str, Any],
+    version: int | None,
+) -> Stored[Any]:
+    """Give an item properties that it had before, read-only ones as well; raise as `change_in`."""
+    return _fitted(services, session, services.items.update(session, model, identifier, properties, version))
+
+
+def _fitted(services: Services, session: Session, stored: Stored[Any]) -> Stored[Any]:
+    """Check a changed item against all others, and what hangs on it follows."""
+    check_references(session, services.items, stored.item)
+    check_storages(session, services.items, stored)
+    check_source(session, services.items, stored)
+    source_changed(session, services.external, stored)
+    if isinstance(stored.item, BasicUser):
+        services.accounts.renamed(session, services.items.get(session, BasicUser, stored.id))
+    return stored
+
+
+def delete_in(services: Services, session: Session, model: type[Item], identifier: str, version: int | None) -> None:
+    """Remove an item and all below it within a transaction; raise NoSuchItem, VersionConflict, LastAdministrator."""
+    services.items.check_version(session, model, identifier, version)
+    check_unused(session, services.items, model, identifier)
+    if model is BasicUser:
+        services.accounts.delete(session, identifier)
+        services.second_factors.remove(session, identifier.lower())
+        return
+    if model is RecordingServer:
+        revoke_user(session, identifier)
+        services.statuses.forget(identifier)
+    if model is Role:
+        services.accounts.check_removable(session, identifier)
+    check_not_needed(session, services.items, model, identifier)
+    source_removed(session, services.items, services.external, model, identifier)
+    services.items.delete(session, model, identifier)
+
+
+def shown(services: Services, session: Session, stored: Stored[Any]) -> dict[str, Any]:
+    """Return an item as the API shows it."""
+    return Envelope(session, services.items, services.statuses, lock_end=lock_end(services)).item(stored)
+
+
+def _created(
+    services: Services, model: type[Item], body: dict[str, Any], parent_id: str, password_hash: str
 ) -> dict[str, Any]:
     with services.database.write() as session:
-        return _shown(services, session, create_storage(session, services.items, model, body, parent_id))
+        return shown(services, session, create_in(services, session, model, body, parent_id, password_hash))
 
 
-def _create_source(services: Services, model: type[Item], body: dict[str, Any], parent_id: str) -> dict[str, Any]:
-    with services.database.write() as session:
-        stored = create_source(session, services.items, model, body, parent_id=parent_id, site_id=services.site_id)
-        return _shown(services, session, stored)
-
-
-def _create_user(services: Services, user: BasicUser, password_hash: str) -> dict[str, Any]:
-    with services.database.write() as session:
-        stored = services.accounts.create(session, user, password_hash, services.site_id)
-        return _shown(services, session, stored)
-
-
-def _change(
+def _changed(
     services: Services,
     model: type[Item],
     identifier: str,
@@ -104,21 +171,10 @@ def _change(
     password_hash: str = "",
 ) -> dict[str, Any]:
     with services.database.write() as session:
-        changes = dialled_changes(session, services.items, identifier, body) if model is Hardware else body
-        if model is BasicUser and body.get("status") == "LockedOutBySystem":
-            changes = _without_shown_lock(services, session, identifier, body)
-        stored = services.items.change(session, model, identifier, changes, version)
-        check_references(session, services.items, stored.item)
-        check_storages(session, services.items, stored)
-        check_source(session, services.items, stored)
-        source_changed(session, services.external, stored)
-        if isinstance(stored.item, BasicUser):
-            services.accounts.renamed(session, services.items.get(session, BasicUser, identifier))
-            if password_hash:
-                services.accounts.set_password(session, stored.id, password_hash)
-            if body.get("status") == "Enabled" or password_hash:
-                services.lockout.succeeded(name_key(stored.item.name))
-        return _shown(services, session, services.items.get(session, model, identifier))
+        stored = change_in(
+            services, session, model, identifier, body=body, version=version, password_hash=password_hash
+        )
+        return shown(services, session, stored)
 
 
 def _without_shown_lock(services: Services, session: Session, identifier: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -127,7 +183,3 @@ def _without_shown_lock(services: Services, session: Session, identifier: str, b
     if services.lockout.remaining_s(name_key(name)) <= 0:
         raise InvalidProperties({"status": "Only the server locks accounts in this way."})
     return {key: value for key, value in body.items() if key != "status"}
-
-
-def _shown(services: Services, session: Session, stored: Stored[Any]) -> dict[str, Any]:
-    return Envelope(session, services.items, services.statuses, lock_end=lock_end(services)).item(stored)

@@ -18,8 +18,10 @@ from common.model.permissions import Verb
 from common.net.tokens import Principal
 from server.management.api import (
     bookmarks,
+    bulk,
     evidence_locks,
     group_members,
+    history,
     permissions,
     private_views,
     rest_tasks,
@@ -27,11 +29,12 @@ from server.management.api import (
 )
 from server.management.api.answers import UnknownResource, WrongMethod, failed, read_object
 from server.management.api.callers import bearer, caller, need_administrator
-from server.management.api.changing import changed, created, deleted
+from server.management.api.changing import changed, created, deleted, need_writing
 from server.management.api.envelope import Envelope, definitions, model_of, resources
 from server.management.api.locks import lock_end
+from server.management.api.preconditions import expected_version
 from server.management.api.query import ListQuery, read_query
-from server.management.configuration.items import NOT_STORED, VersionConflict
+from server.management.configuration.items import NOT_STORED
 from server.management.services import Services
 
 audit = logging.getLogger("server.management.audit")
@@ -78,6 +81,10 @@ def router(services: Services) -> APIRouter:
             return await storage_information.answer(services, principal, segments, request)
         if segments[0].lower() == bookmarks.RESOURCE:
             return await bookmarks.answer(services, principal, segments, request)
+        if history.answers(segments):
+            return await history.answer(services, principal, segments, request)
+        if segments[0].lower() == bulk.RESOURCE:
+            return await bulk.answer(services, principal, request)
         if segments[0].lower() == "tasks":
             return await rest_tasks.tasks(services, principal, segments[1:], request)
         if len(segments) == 3 and segments[0].lower() == "roles" and segments[2].lower() == "users":
@@ -131,12 +138,9 @@ def parse(segments: list[str]) -> Target:
 def _need(services: Services, who: Principal, method: str, target: Target, body: Mapping[str, Any]) -> None:
     """Raise NotPermitted unless a user may send a request that changes something."""
     verb = {"POST": Verb.CREATE, "DELETE": Verb.DELETE}.get(method, Verb.WRITE)
+    asked = private_views.Writing(verb, target.model, target.identifier, target.parent_id, body)
     with services.database.read() as session:
-        if private_views.concern(method, target.model):
-            asked = private_views.Writing(verb, target.model, target.identifier, target.parent_id, body)
-            private_views.need(session, services.items, services.authority, who, asked)
-            return
-        services.authority.need(session, who, verb, target.model, target.identifier or target.parent_id)
+        need_writing(services, session, who, asked)
 
 
 def _get(services: Services, asked: Question) -> dict[str, Any]:
@@ -207,17 +211,6 @@ async def _write(
             return JSONResponse({"state": "Success"})
         case method, _:
             return failed(WrongMethod(f"{kind.plural} do not support {method} here."))
-
-
-def expected_version(request: Request) -> int | None:
-    """Return what `If-Match` asks for (RFC 9110, 13.1.1); raise VersionConflict when it can match nothing."""
-    text = request.headers.get("if-match", "").strip()
-    if text in ("", "*"):
-        return None
-    plain = text.removeprefix("W/").strip('"')
-    if not (plain.isascii() and plain.isdigit() and len(plain) < 19):
-        raise VersionConflict(f"If-Match: {text[:80]}")
-    return int(plain)
 
 
 def _audit(what: str, who: Principal, model: type[Item], identifier: str, body: Mapping[str, object]) -> None:

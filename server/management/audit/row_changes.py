@@ -41,10 +41,10 @@ def _note(session: Session, trail: AuditTrail) -> None:
             _member(trail, "role member added", row)
     for row in session.dirty:
         if isinstance(row, ItemRow):
-            before = _before(row, "properties") or row.properties
-            secrets = _before(row, "secrets") is not None
+            before = previous(row, "properties") or row.properties
+            secrets = previous(row, "secrets") is not None
             _item(trail, "changed", row, before=before, after=row.properties, secrets=secrets)
-        elif isinstance(row, AccountRow) and _before(row, "password_hash") is not None:
+        elif isinstance(row, AccountRow) and previous(row, "password_hash") is not None:
             trail.say("configuration", "password set", item=f"basicUsers/{row.user_id}")
     for row in session.deleted:
         if isinstance(row, ItemRow):
@@ -82,8 +82,8 @@ def _member(trail: AuditTrail, action: str, row: MembershipRow | RoleMemberRow) 
     trail.say("configuration", action, item=f"roles/{row.role_id}", member=member)
 
 
-def _before(row: Any, column: str) -> Any:
-    """Return what a column held, None when it does not change."""
+def previous(row: Any, column: str) -> Any:
+    """Return what a column of a row held before this transaction, None when it does not change."""
     history = inspect(row).attrs[column].history
     if not history.has_changes():
         return None

@@ -119,9 +119,15 @@ class Items:
             found = session.execute(query.where(behind)).all()
 
     def create(
-        self, session: Session, item: AnyItem, parent_id: str | None, identifier: str | None = None
+        self,
+        session: Session,
+        item: AnyItem,
+        parent_id: str | None,
+        identifier: str | None = None,
+        *,
+        version: int = 1,
     ) -> Stored[AnyItem]:
-        """Store a new item, secrets sealed."""
+        """Store a new item, secrets sealed. `version`: above those that an item of this id has had."""
         model = type(item)
         now_us = self._clock.now_us()
         properties, secrets = _split(item)
@@ -129,7 +135,7 @@ class Items:
             id=identifier or new_id(),
             kind=model.kind.plural,
             parent_id=parent_id,
-            version=1,
+            version=version,
             created_us=now_us,
             modified_us=now_us,
             properties=json.dumps(properties),
@@ -208,17 +214,33 @@ class Items:
 
     def secrets_of(self, row: ItemRow) -> dict[str, str]:
         """Return an item's secrets in clear, by wire name."""
-        if row.secrets is None:
-            return {}
-        opened: dict[str, str] = json.loads(self._seal.open(row.secrets))
+        return {} if row.secrets is None else self.opened(row.secrets)
+
+    def opened(self, sealed: bytes) -> dict[str, str]:
+        """Return sealed secrets in clear, by wire name."""
+        opened: dict[str, str] = json.loads(self._seal.open(sealed))
         return opened
+
+    def made_of(self, model: type[AnyItem], properties: Mapping[str, Any], sealed: bytes | None) -> AnyItem:
+        """Return the item that once was stored like this; raise InvalidProperties."""
+        secrets = {} if sealed is None else self.opened(sealed)
+        return validated(model, {**_declared(model, properties), **secrets})
+
+    def row_exists(self, session: Session, row_id: str) -> bool:
+        """Whether there is a row, of whatever kind."""
+        return session.get(ItemRow, row_id) is not None
 
     def secrets(self, session: Session, model: type[Item], identifier: str) -> dict[str, str]:
         return self.secrets_of(self._row(session, model, identifier))
 
     def _check(self, row: ItemRow, model: type[Item], identifier: str, expected_version: int | None) -> None:
         if expected_version is not None and expected_version != row.version:
-            raise VersionConflict(f"{model.kind.plural}/{identifier} is at version {row.version}", item=identifier)
+            raise VersionConflict(
+                f"{model.kind.plural}/{identifier} is at version {row.version}",
+                item=identifier,
+                expected=expected_version,
+                current=row.version,
+            )
 
     # what each item above has one of
 
