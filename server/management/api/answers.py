@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -64,7 +65,12 @@ class WrongMethod(BadRequest):
     """The resource is there, but not for this."""
 
 
-def failure(status: int, rows: Mapping[str, str], text_id: str = "", **more: object) -> JSONResponse:
+_NOTHING: Mapping[str, object] = MappingProxyType({})
+
+
+def failure(
+    status: int, rows: Mapping[str, str], text_id: str = "", more: Mapping[str, object] = _NOTHING
+) -> JSONResponse:
     """Return the error envelope; `rows` are texts by property, "" for none; `more` stands beside them."""
     details: list[dict[str, str]] = []
     for name, text in rows.items():
@@ -99,7 +105,7 @@ def failed(error: VmsError) -> Response:
         case UnknownResource():
             return failure(HTTPStatus.NOT_FOUND, {"": f"Unknown resource: {error}"})
         case VersionConflict():
-            return failure(HTTPStatus.PRECONDITION_FAILED, {"": explain(error)}, **_versions(error))
+            return failure(HTTPStatus.PRECONDITION_FAILED, {"": explain(error)}, more=_versions(error))
         case CannotRestore():
             return failure(HTTPStatus.CONFLICT, {"": explain(error)})
         case OperationFailed():

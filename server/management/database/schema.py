@@ -4,13 +4,8 @@ from sqlalchemy import MetaData
 
 from server.management.database import bookmark_tables, history_tables, identity_tables, site_tables, tables
 
-_DECLARING = (
-    tables,
-    identity_tables,
-    site_tables,
-    bookmark_tables,
-    history_tables,
-)  # importing a module declares its tables
+# importing a module declares its tables
+_DECLARING = (tables, identity_tables, site_tables, bookmark_tables, history_tables)
 
 METADATA: MetaData = tables.Base.metadata
 """Every table, wherever it is declared."""

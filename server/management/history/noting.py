@@ -46,11 +46,8 @@ def _note(session: Session, clock: Clock) -> None:
                 )
     for row in session.deleted:
         if isinstance(row, ItemRow):
-            going = [_change(row, "deleted", before=row.properties, after=None)]
-            going += [
-                _change(below, "deleted", before=below.properties, after=None) for below in _below(session, row.id)
-            ]
-            found += going
+            gone = [row, *_below(session, row.id)]
+            found += [_change(each, "deleted", before=each.properties, after=None) for each in gone]
     if not found:
         return
     origin = ORIGIN.get()
