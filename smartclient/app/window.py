@@ -24,6 +24,8 @@ from smartclient.app.top_bar import LIVE, PLAYBACK, TopBar
 from smartclient.bookmarks.room import BookmarkRoom
 from smartclient.exporting.room import ExportRoom
 from smartclient.live.grid import TileGrid
+from smartclient.live.snapshot import Snapshots
+from smartclient.live.tile_acts import TileActs
 from smartclient.options.views import SavedViews
 from smartclient.playback.page import PlaybackPage
 from smartclient.site.snapshot import Site, camera_nodes
@@ -65,6 +67,8 @@ class SmartClientWindow(QMainWindow):
         self.last_view = LastView(session, views or SavedViews(), self.live_grid)
         self.desk = WindowDesk(session, engine, windows or SavedDesks(), self)
         self.playback = PlaybackPage(engine)
+        self.snapshots = Snapshots(engine, parent=self)
+        self.tile_acts = TileActs(lambda: self.grid, (self.live_grid, self.playback.grid), self.snapshots, self)
         self.exports = ExportRoom(session, self)
         self.bookmarks = BookmarkRoom(session.client, self)
         self.playback.sign_in(self.exports, self.bookmarks)
@@ -144,6 +148,8 @@ class SmartClientWindow(QMainWindow):
         self._engine.token_wanted.connect(self.watch.refresh)
         self._engine.recorder.connect(self._recorder_said)
         self.listening.changed.connect(self._listening_changed)
+        self.snapshots.said.connect(lambda said: self.notice.say("info", said))
+        self.snapshots.failed.connect(self.notice.say_error)
         self.exports.said.connect(lambda said: self.notice.say("ok", said))
         self.exports.failed.connect(self.notice.say_error)
         self.playback.said.connect(lambda said: self.notice.say("info", said))
@@ -173,7 +179,7 @@ class SmartClientWindow(QMainWindow):
             "find": self.find_cameras,
             "listen": self.toggle_listening,
             "help": self.show_keys,
-            "live_now": self.show_live,
+            "live_now": self.all_live,
             "left": lambda: self._arrow(-1),
             "right": lambda: self._arrow(1),
             "up": lambda: self.grid.move_selection(0, -1),
@@ -188,6 +194,7 @@ class SmartClientWindow(QMainWindow):
             "first": self.playback.go_to_first,
             "go_to": self.playback.transport.go_to.setFocus,
             **self.playback.acts(),
+            **self.tile_acts.by_name(),
         }
 
     # tabs, panes, focus
@@ -199,6 +206,11 @@ class SmartClientWindow(QMainWindow):
 
     def show_live(self) -> None:
         self.tabs.setCurrentIndex(LIVE)
+
+    def all_live(self) -> None:
+        """End: live, in every tile."""
+        self.show_live()
+        self.live_grid.all_live()
 
     def show_playback(self) -> None:
         self.tabs.setCurrentIndex(PLAYBACK)
@@ -255,7 +267,8 @@ class SmartClientWindow(QMainWindow):
 
     def go_back(self) -> None:
         """Esc: undo the last step of focus."""
-        if self.grid.selected_tile.show_whole() or self.grid.restore():
+        tile = self.grid.selected_tile
+        if tile.show_whole() or tile.end_own() or self.grid.restore():
             return
         if self.isFullScreen():
             self.toggle_full_screen()
