@@ -30,6 +30,8 @@ from smartclient.options.views import SavedViews
 from smartclient.playback.page import PlaybackPage
 from smartclient.site.snapshot import Site, camera_nodes
 from smartclient.site.watch import SiteWatch
+from smartclient.switcher.dialog import Switcher
+from smartclient.switcher.sources import Sources
 from smartclient.video import control
 from smartclient.video.engine import VideoEngine
 from smartclient.views.layouts import MOST_PLACES, SQUARES, Layout, layout_for, square
@@ -112,7 +114,18 @@ class SmartClientWindow(QMainWindow):
             self.desk, self.views, self.playback, watch=self.watch, listening=self.listening, acts=self._acts
         )
         self._connect()
-        self._shortcuts = Shortcuts(self, self._acts())
+        acts = self._acts()
+        self.sources = Sources(
+            show_camera=self._tree_opened,
+            open_view=self.views.open,
+            go_to=self.go_to,
+            now_us=self.playback.now_us,
+            playhead_us=self._playhead_us,
+            acts={name: act for name, act in acts.items() if name != "switcher"},
+        )
+        self.views.store.changed.connect(lambda: self.sources.show_views(self.views.store.tree))
+        self.switcher = Switcher(self.sources, self)
+        self._shortcuts = Shortcuts(self, acts)
         self._shortcuts.be_in("live")
         self.last_view.load()
         self.desk.restore()
@@ -177,6 +190,7 @@ class SmartClientWindow(QMainWindow):
             "full_screen": self.toggle_full_screen,
             "cameras_pane": self.toggle_cameras,
             "find": self.find_cameras,
+            "switcher": self.find_anything,
             "listen": self.toggle_listening,
             "help": self.show_keys,
             "live_now": self.all_live,
@@ -206,6 +220,14 @@ class SmartClientWindow(QMainWindow):
 
     def show_live(self) -> None:
         self.tabs.setCurrentIndex(LIVE)
+
+    def _playhead_us(self) -> UtcUs:
+        return self.playback.master.playhead_us if self.tabs.currentIndex() == PLAYBACK else self.playback.now_us()
+
+    def go_to(self, at: UtcUs) -> None:
+        """Play what was recorded at a time."""
+        self.show_playback()
+        self.playback.master.seek(at)
 
     def all_live(self) -> None:
         """End: live, in every tile."""
@@ -290,6 +312,10 @@ class SmartClientWindow(QMainWindow):
         """Hide or show the lists of views and cameras."""
         self.side.setVisible(self.side.isHidden())
 
+    def find_anything(self) -> None:
+        """Ctrl+K."""
+        self.switcher.ask()
+
     def find_cameras(self) -> None:
         self.side.show()
         self.tree.focus_filter()
@@ -310,6 +336,7 @@ class SmartClientWindow(QMainWindow):
     def _site_changed(self, site: Site) -> None:
         self._engine.set_recorders(site.media_uris(), self._session.ca_pem)
         self.tree.show_nodes(camera_nodes(site))
+        self.sources.show_site(site)
         self.live_grid.show_site(site)
         self.playback.show_site(site)
         if site.cameras:
