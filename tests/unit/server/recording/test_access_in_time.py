@@ -19,7 +19,7 @@ ANNA = Principal(UserId("u"), "anna", frozenset({"guards"}), 0, "t")
 
 
 def configuration(*profiles: RecordedTimeProfile) -> RecorderConfiguration:
-    live = CAMERAS.mask(Verb.VIEW_LIVE)
+    live = CAMERAS.mask(Verb.READ, Verb.VIEW_LIVE)
     camera = RecordedDevice(id=CAMERA, name="Gate")
     return RecorderConfiguration(
         version=1,
