@@ -58,6 +58,7 @@ class RecordedDevice(_Frozen):
     enabled: bool = True
     recording_enabled: bool = True
     prebuffer_seconds: int = 3
+    prebuffer_in_memory: bool = True  # at most 15 s then; else on the disk of its storage
     storage: str = ""  # id of a RecordedStorage; empty: the default one
     record_secondary: bool = False  # also record the second stream, as track `secondary`
     within: tuple[str, ...] = ()  # ids of what its permissions come from besides itself: hardware, groups

@@ -101,6 +101,7 @@ def _device(stored: Stored[Camera] | Stored[Microphone], within: tuple[str, ...]
         recording_enabled=item.recording_enabled,
         storage=item.recording_storage.id if item.recording_storage is not None else "",
         prebuffer_seconds=item.prebuffer_seconds if item.prebuffer_enabled else 0,
+        prebuffer_in_memory=item.prebuffer_in_memory,
         record_secondary=isinstance(item, Camera) and item.record_secondary,
         within=within[1:],
     )
