@@ -18,7 +18,7 @@ from common.foundation.clock import SystemClock
 from common.foundation.errors import SettingsError, VmsError
 from common.foundation.logs import STDERR_LEVEL, logging_to
 from common.foundation.places import default_data_dir, default_settings_file
-from server.runtime import audit_cli, db_cli, media_cli
+from server.runtime import audit_cli, config_cli, db_cli, media_cli
 from server.runtime.daemon import EXIT_FAILED, EXIT_REFUSED
 from server.runtime.supervisor import RunningServers, RunPlan, running_servers
 from server.runtime.tables import TABLES
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(media_cli.app, name="media")
 app.add_typer(audit_cli.app, name="audit")
+app.add_typer(config_cli.app, name="config")
 app.add_typer(db_cli.app, name="db")
 app.add_typer(db_cli.keys_app, name="keys")
 told = Console(stderr=True, highlight=False)

@@ -58,7 +58,7 @@ def copy(
         with (
             closing(opened_place(source, data, config, must_exist=True)) as reading,
             closing(opened_place(dest, data, config)) as writing,
-            _progress(quiet=json) as progress,
+            shown_progress(quiet=json) as progress,
         ):
             sums = copy_database(reading, writing, progress)
             return {
@@ -174,7 +174,8 @@ def finish(
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+def shown_progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Bars for what is done table by table, where somebody looks."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=told, disable=quiet or not told.is_terminal) as bar:
         tables: dict[str, Any] = {}

@@ -49,8 +49,10 @@ def site_tables_in_order() -> list[Table]:
     return [table for table in METADATA.sorted_tables if table not in _OWN]
 
 
-def copy_database(source: Database, target: Database, progress: Progress) -> dict[str, TableSum]:
-    """Copy and return what was copied, by table.
+def copy_database(
+    source: Database, target: Database, progress: Progress, *, replace: bool = False
+) -> dict[str, TableSum]:
+    """Copy and return what was copied, by table. `replace`: what the target held goes, in the same transaction.
 
     Raises CopyRefused: a server uses one of them, the target is not empty, the source has tables we do not know, or
     what was written is not what was read. Raises DatabaseAway, DatabaseUnusable.
@@ -65,6 +67,8 @@ def copy_database(source: Database, target: Database, progress: Progress) -> dic
             for_writing(target.engine).begin() as writing,
         ):
             _refuse_unknown(reading)
+            for table in reversed(site_tables_in_order()) if replace else ():
+                writing.execute(table.delete())
             for table in site_tables_in_order():
                 if writing.scalar(select(func.count()).select_from(table)):
                     raise CopyRefused(f"{target.address} is not empty: it has rows in {table.name}")
@@ -110,7 +114,7 @@ def _copy(table: Table, reading: Connection, writing: Connection, progress: Prog
             writing.execute(table.insert(), pending)
             pending.clear()
             progress(table.name, done, total)
-    ordered = _parents_first(table, pending)
+    ordered = parents_first(table, pending)
     for at in range(0, len(ordered), _AT_ONCE):
         writing.execute(table.insert(), ordered[at : at + _AT_ONCE])
         progress(table.name, min(done, at + _AT_ONCE), total)
@@ -151,7 +155,7 @@ def _own_keys(table: Table) -> list[tuple[list[str], list[str]]]:
     ]
 
 
-def _parents_first(table: Table, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def parents_first(table: Table, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Order rows of a tree so that none comes before what it hangs on; raise CopyRefused when some hang on nothing."""
     ordered = rows
     for ours, theirs in _own_keys(table):

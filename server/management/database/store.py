@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -108,15 +109,15 @@ class Database:
         session: Session | None = getattr(self._here, "session", None)
         return session
 
-    def migrate(self) -> None:
-        """Create the file or tables where there are none, and bring them up to date.
+    def migrate(self, revision: str = "head") -> None:
+        """Create the file or tables where there are none, and bring them up to date, or to an older `revision`.
 
         Raises DatabaseUnusable, or DatabaseAway when the server does not answer.
         """
         try:
             if self.address.kind == "sqlite":
                 self.address.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.outage.again(self._migrate)
+            self.outage.again(partial(self._migrate, revision))
             if self.address.kind == "sqlite":
                 self.address.path.chmod(0o600)
         except (SQLAlchemyError, CommandError, OSError) as error:
@@ -174,12 +175,12 @@ class Database:
                 raise DatabaseAway(reason_of(error), retry_after_s=RETRY_AFTER_S) from error
             raise
 
-    def _migrate(self) -> None:
+    def _migrate(self, revision: str) -> None:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         with self._told(), self._writers.connect() as connection:
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
             connection.commit()
 
 

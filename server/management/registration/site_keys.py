@@ -7,6 +7,7 @@ AES-256-GCM under a key by scrypt (RFC 7914, N = 2^15, r = 8, p = 1).
 import base64
 import json
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -35,12 +36,9 @@ def save_keys(folder: Path, file: Path, passphrase: str) -> None:
     """Write the keys of management's folder into one encrypted file. Raises SiteKeysWrong."""
     if len(passphrase) < 12:
         raise SiteKeysWrong("the passphrase must have at least 12 characters")
-    try:
-        content = {name: base64.b64encode((folder / name).read_bytes()).decode() for name in FILES}
-    except OSError as failed:
-        raise SiteKeysWrong(f"{folder} does not hold them ({failed}); start the first server once") from failed
+    content = {name: base64.b64encode(value).decode() for name, value in keys_in(folder).items()}
     salt, nonce = secrets.token_bytes(16), secrets.token_bytes(12)
-    sealed = AESGCM(_key(passphrase, salt)).encrypt(nonce, json.dumps(content).encode(), _MAGIC.encode())
+    sealed = AESGCM(passphrase_key(passphrase, salt)).encrypt(nonce, json.dumps(content).encode(), _MAGIC.encode())
     whole = {"what": _MAGIC} | {
         name: base64.b64encode(value).decode() for name, value in (("salt", salt), ("nonce", nonce), ("keys", sealed))
     }
@@ -52,12 +50,24 @@ def save_keys(folder: Path, file: Path, passphrase: str) -> None:
 
 def restore_keys(folder: Path, file: Path, passphrase: str) -> None:
     """Put the keys of a file into management's folder, unless it holds other ones. Raises SiteKeysWrong."""
-    content = _opened(file, passphrase)
+    put_keys(folder, _opened(file, passphrase))
+
+
+def keys_in(folder: Path) -> dict[str, bytes]:
+    """Return the site's keys by their files' names. Raises SiteKeysWrong."""
+    try:
+        return {name: (folder / name).read_bytes() for name in FILES}
+    except OSError as failed:
+        raise SiteKeysWrong(f"{folder} does not hold them ({failed}); start the first server once") from failed
+
+
+def put_keys(folder: Path, content: Mapping[str, bytes], *, only_look: bool = False) -> None:
+    """Write keys into a folder, unless it holds other ones. Raises SiteKeysWrong."""
     for name, value in content.items():
         there = folder / name
         if there.exists() and there.read_bytes().strip() != value.strip():
             raise SiteKeysWrong(f"{there} is another site's; move it away first if that site is not needed any more")
-    for name, value in content.items():
+    for name, value in () if only_look else content.items():
         write_private(folder / name, value)
 
 
@@ -69,7 +79,7 @@ def _opened(file: Path, passphrase: str) -> dict[str, bytes]:
         if whole["what"] != _MAGIC:
             raise ValueError("of another kind")
         salt, nonce, sealed = (base64.b64decode(whole[name], validate=True) for name in ("salt", "nonce", "keys"))
-        clear = AESGCM(_key(passphrase, salt)).decrypt(nonce, sealed, _MAGIC.encode())
+        clear = AESGCM(passphrase_key(passphrase, salt)).decrypt(nonce, sealed, _MAGIC.encode())
         content = {name: base64.b64decode(text) for name, text in json.loads(clear).items()}
     except InvalidTag as wrong:
         raise SiteKeysWrong(f"{file}: the passphrase is wrong, or the file was changed") from wrong
@@ -80,7 +90,8 @@ def _opened(file: Path, passphrase: str) -> dict[str, bytes]:
     return content
 
 
-def _key(passphrase: str, salt: bytes) -> bytes:
+def passphrase_key(passphrase: str, salt: bytes) -> bytes:
+    """Derive a key from what a person typed (see above)."""
     return Scrypt(salt=salt, length=32, n=2**15, r=8, p=1).derive(passphrase.encode())
 
 
