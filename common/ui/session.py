@@ -4,8 +4,6 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication
-
 from common.clients.management import ManagementClient
 from common.foundation.errors import SettingsError
 from common.ui.remembered import Remembered, normal_server_url
@@ -55,12 +53,17 @@ def sign_in_from_arguments(
     return Session(client, ca_pem, server_url, user)
 
 
-_CLIENT_IDS = {"vedette-smartclient": "VedetteSmartClient", "vedette-mgmtclient": "VedetteManagementClient"}
+_client_id = ["VmsClient"]
+
+
+def be_client(identifier: str) -> None:
+    """Say which of our programs this is, as the management server knows it: a role may let in some of them only."""
+    _client_id[0] = identifier
 
 
 def client_id() -> str:
-    """Which of our programs this is, as the management server knows it: a role may let in some of them only."""
-    return _CLIENT_IDS.get(QCoreApplication.applicationName(), "VmsClient")
+    """Return which program this is; from any thread."""
+    return _client_id[0]
 
 
 def _read(path: Path) -> str:

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication, QDialog
 from common.foundation.errors import VmsError
 from common.ui.language import languages, speak
 from common.ui.off_thread import wait_for_jobs
-from common.ui.session import Session
+from common.ui.session import Session, be_client
 from common.ui.sign_in import SignInDialog, add_sign_in_arguments, sign_in_from_arguments
 from common.ui.theme import apply_theme
 from common.ui.words import sentence, words
@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     app.setApplicationName("vedette-smartclient")
     app.setApplicationDisplayName(PRODUCT)
     app.setQuitOnLastWindowClosed(False)
+    be_client("VedetteSmartClient")
     speak(app, given.language)
     apply_theme(app, given.theme)
     _stop_on_signals(app)
