@@ -11,6 +11,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed-$(shell cat pyproject.toml | cksum | cut -d' ' -f1)
 CODE   := common server smartclient mgmtclient tests
 DEMO   ?= demo-data
+WORKERS ?= 2
 
 .PHONY: demo test soak bench lint format types imports docs docs-current clean install system-demo system-test
 .DEFAULT_GOAL := help
@@ -42,7 +43,7 @@ test: system-test $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	@$(MAKE) --no-print-directory docs-current
-	QT_QPA_PLATFORM=offscreen $(BIN)/pytest $(ARGS)
+	QT_QPA_PLATFORM=offscreen $(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 soak: system-test $(STAMP)
 	VEDETTE_SOAK=1 QT_QPA_PLATFORM=offscreen $(BIN)/pytest -s --timeout 0 tests/soak $(ARGS)

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication, QStyleFactory, QWidget
 ThemeName = Literal["dark", "light"]
 
 _current: list[ThemeName] = ["dark"]
+_STYLED = "vedette_styled"
 
 
 @cache
@@ -59,7 +60,9 @@ def style_sheet(of: ThemeName) -> str:
 def apply_theme(app: QApplication, name: ThemeName) -> None:
     """Show `app` in the dark or light theme: Fusion style, palette, font size and style sheet."""
     _current[0] = name
-    app.setStyle(QStyleFactory.create("Fusion"))
+    if app.property(_STYLED) is None:  # once: a style that goes takes its running animations with it, and Qt with them
+        app.setStyle(QStyleFactory.create("Fusion"))
+        app.setProperty(_STYLED, True)
     font = app.font()
     font.setPixelSize(size_px("font"))
     app.setFont(font)
