@@ -186,7 +186,7 @@ class SmartClientWindow(QMainWindow):
             "previous_recording": lambda: self.playback.go_to_sequence(-1),
             "next_recording": lambda: self.playback.go_to_sequence(1),
             "first": self.playback.go_to_first,
-            "go_to": self.playback.transport.go_to.setFocus,
+            "go_to": self.playback.transport.ask_time,
             **self.playback.acts(),
         }
 
