@@ -39,11 +39,12 @@ class OperatorsSite:
         for link in self.links:
             link.silence(out)
 
-    def kill_the_recorder(self) -> None:
-        """Kill it with its engines, as a power cut does; the supervisor starts it again."""
+    def kill(self, server: str) -> None:
+        """Kill `server.management` or `server.recording` with what it started, as a power cut does; the supervisor
+        starts it again."""
         children = psutil.Process(self.running.pid).children()
-        recorder = next(child for child in children if "server.recording" in child.cmdline())
-        for process in [recorder, *recorder.children(recursive=True)]:
+        daemon = next(child for child in children if server in child.cmdline())
+        for process in [daemon, *daemon.children(recursive=True)]:
             os.kill(process.pid, signal.SIGKILL)
 
     def camera(self, name: str) -> str:
@@ -73,6 +74,20 @@ def operators_site(data: Path, token_life_s: int) -> Iterator[OperatorsSite]:
                 url = f"https://127.0.0.1:{management.port}"
                 ca_file = Path(running.told["management"]["ca"])
                 yield OperatorsSite(running, DemoSite(url, "admin", password, ca_file), (media, management))
+
+
+@contextmanager
+def asleep(client: int) -> Iterator[None]:
+    """Let a client and its helpers stand still, as when a laptop is closed."""
+    process = psutil.Process(client)
+    everything = [process, *process.children(recursive=True)]
+    for each in everything:
+        each.suspend()
+    try:
+        yield
+    finally:
+        for each in everything:
+            each.resume()
 
 
 def film(recordings: Path, cameras: Mapping[str, str], start: UtcUs, length_s: int) -> None:

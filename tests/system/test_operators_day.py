@@ -18,7 +18,7 @@ from common.clients.bookmarks import SiteBookmarks
 from common.clients.views import SiteView, SiteViewGroup, SiteViews
 from common.foundation.clock import US_PER_S, UtcUs
 from smartclient.views.text import cameras_text
-from tests.support.operators_site import CAMERAS, OperatorsSite, film, operators_site
+from tests.support.operators_site import CAMERAS, OperatorsSite, asleep, film, operators_site
 from tests.support.real_client import ARTIFACTS, client, live_pictures
 from tests.support.virtual_screen import VirtualScreen, until, virtual_screen, what_is_missing
 
@@ -30,6 +30,7 @@ pytestmark = [
 WINDOW = "Vedette Smart Client"
 TOKEN_LIFE_S = 20
 CABLE_OUT_S = TOKEN_LIFE_S + 1.0
+LID_OPEN_S = 12.0
 FILMED = CAMERAS[:2]
 FILM_S = 240
 PASSWORD = "Correct horse 9"
@@ -108,14 +109,14 @@ def test_an_operators_day(site: OperatorsSite, screen: VirtualScreen, tmp_path: 
     film(site.running.recordings, filmed, yesterday("14:01"), FILM_S)
     numbered_view(site, "7")
     operator = Operator(screen)
-    with client("smartclient", site.door, screen, tmp_path):
+    with client("smartclient", site.door, screen, tmp_path) as process:
         screen.until_window(WINDOW)
         operator.sees_live(len(CAMERAS))
         operator.press("7")
         operator.sees_live(len(FILMED))
         operator.keep("view")
 
-        site.kill_the_recorder()
+        site.kill("server.recording")
         operator.sees_none()
         operator.keep("recorder-lost")
         operator.sees_live(len(FILMED))
@@ -124,9 +125,12 @@ def test_an_operators_day(site: OperatorsSite, screen: VirtualScreen, tmp_path: 
         pulled_s = time.monotonic()
         operator.sees_none()
         operator.keep("cable-out")
-        time.sleep(max(0.0, pulled_s + CABLE_OUT_S - time.monotonic()))  # until the token is worth nothing
+        site.kill("server.management")
+        time.sleep(max(0.0, pulled_s + LID_OPEN_S - time.monotonic()))
         operator.keep("cable-out-long")
-        site.pull_the_cable(False)
+        with asleep(process.pid):
+            time.sleep(max(0.0, pulled_s + CABLE_OUT_S - time.monotonic()))  # until the token is worth nothing
+            site.pull_the_cable(False)
         operator.sees_live(len(FILMED))
         operator.keep("cable-in")
 
