@@ -60,6 +60,7 @@ _GLYPHS = {
     "playback": "ph.film-strip",
     "recorder": "ph.hard-drives",
     "refresh": "ph.arrow-clockwise",
+    "replay": "ph.clock-counter-clockwise",
     "rename": "ph.pencil-simple",
     "save": "ph.floppy-disk",
     "server": "ph.desktop-tower",

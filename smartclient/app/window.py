@@ -24,10 +24,14 @@ from smartclient.app.top_bar import LIVE, PLAYBACK, TopBar
 from smartclient.bookmarks.room import BookmarkRoom
 from smartclient.exporting.room import ExportRoom
 from smartclient.live.grid import TileGrid
+from smartclient.live.snapshot import Snapshots
+from smartclient.live.tile_acts import TileActs
 from smartclient.options.views import SavedViews
 from smartclient.playback.page import PlaybackPage
 from smartclient.site.snapshot import Site, camera_nodes
 from smartclient.site.watch import SiteWatch
+from smartclient.switcher.dialog import Switcher
+from smartclient.switcher.sources import Sources
 from smartclient.video import control
 from smartclient.video.engine import VideoEngine
 from smartclient.views.layouts import MOST_PLACES, SQUARES, Layout, layout_for, square
@@ -67,6 +71,8 @@ class SmartClientWindow(QMainWindow):
         self.last_view = LastView(session, views or SavedViews(), self.live_grid)
         self.desk = WindowDesk(session, engine, windows or SavedDesks(), self)
         self.playback = PlaybackPage(engine)
+        self.snapshots = Snapshots(engine, parent=self)
+        self.tile_acts = TileActs(lambda: self.grid, (self.live_grid, self.playback.grid), self.snapshots, self)
         self.exports = ExportRoom(session, self)
         self.bookmarks = BookmarkRoom(session.client, self)
         self.playback.sign_in(self.exports, self.bookmarks)
@@ -110,7 +116,18 @@ class SmartClientWindow(QMainWindow):
             self.desk, self.views, self.playback, watch=self.watch, listening=self.listening, acts=self._acts
         )
         self._connect()
-        self._shortcuts = Shortcuts(self, self._acts())
+        acts = self._acts()
+        self.sources = Sources(
+            show_camera=self._tree_opened,
+            open_view=self.views.open,
+            go_to=self.go_to,
+            now_us=self.playback.now_us,
+            playhead_us=self._playhead_us,
+            acts={name: act for name, act in acts.items() if name != "switcher"},
+        )
+        self.views.store.changed.connect(lambda: self.sources.show_views(self.views.store.tree))
+        self.switcher = Switcher(self.sources, self)
+        self._shortcuts = Shortcuts(self, acts)
         self._shortcuts.be_in("live")
         self.last_view.load()
         self.desk.restore()
@@ -146,6 +163,8 @@ class SmartClientWindow(QMainWindow):
         self._engine.token_wanted.connect(self.watch.refresh)
         self._engine.recorder.connect(self._recorder_said)
         self.listening.changed.connect(self._listening_changed)
+        self.snapshots.said.connect(lambda said: self.notice.say("info", said))
+        self.snapshots.failed.connect(self.notice.say_error)
         self.exports.said.connect(lambda said: self.notice.say("ok", said))
         self.exports.failed.connect(self.notice.say_error)
         self.playback.said.connect(lambda said: self.notice.say("info", said))
@@ -173,9 +192,10 @@ class SmartClientWindow(QMainWindow):
             "full_screen": self.toggle_full_screen,
             "cameras_pane": self.toggle_cameras,
             "find": self.find_cameras,
+            "switcher": self.find_anything,
             "listen": self.toggle_listening,
             "help": self.show_keys,
-            "live_now": self.show_live,
+            "live_now": self.all_live,
             "left": lambda: self._arrow(-1),
             "right": lambda: self._arrow(1),
             "up": lambda: self.grid.move_selection(0, -1),
@@ -190,6 +210,7 @@ class SmartClientWindow(QMainWindow):
             "first": self.playback.go_to_first,
             "go_to": self.playback.transport.ask_time,
             **self.playback.acts(),
+            **self.tile_acts.by_name(),
         }
 
     # tabs, panes, focus
@@ -201,6 +222,19 @@ class SmartClientWindow(QMainWindow):
 
     def show_live(self) -> None:
         self.tabs.setCurrentIndex(LIVE)
+
+    def _playhead_us(self) -> UtcUs:
+        return self.playback.master.playhead_us if self.tabs.currentIndex() == PLAYBACK else self.playback.now_us()
+
+    def go_to(self, at: UtcUs) -> None:
+        """Play what was recorded at a time."""
+        self.show_playback()
+        self.playback.master.seek(at)
+
+    def all_live(self) -> None:
+        """End: live, in every tile."""
+        self.show_live()
+        self.live_grid.all_live()
 
     def show_playback(self) -> None:
         self.tabs.setCurrentIndex(PLAYBACK)
@@ -257,7 +291,8 @@ class SmartClientWindow(QMainWindow):
 
     def go_back(self) -> None:
         """Esc: undo the last step of focus."""
-        if self.grid.selected_tile.show_whole() or self.grid.restore():
+        tile = self.grid.selected_tile
+        if tile.show_whole() or tile.end_own() or self.grid.restore():
             return
         if self.isFullScreen():
             self.toggle_full_screen()
@@ -278,6 +313,10 @@ class SmartClientWindow(QMainWindow):
     def toggle_cameras(self) -> None:
         """Hide or show the lists of views and cameras."""
         self.side.setVisible(self.side.isHidden())
+
+    def find_anything(self) -> None:
+        """Ctrl+K."""
+        self.switcher.ask()
 
     def find_cameras(self) -> None:
         self.side.show()
@@ -300,6 +339,7 @@ class SmartClientWindow(QMainWindow):
         self._engine.set_recorders(site.media_uris(), self._session.ca_pem)
         self._unreached &= site.media_uris().keys()
         self.tree.show_nodes(camera_nodes(site, self._unreached))
+        self.sources.show_site(site)
         self.live_grid.show_site(site)
         self.playback.show_site(site)
         if site.cameras:

@@ -24,6 +24,8 @@ class TileGrid(QWidget):
     """Cameras or layout are others: worth remembering."""
     selected = Signal(str)
     """The selected tile's camera, "" for an empty tile."""
+    acted = Signal(str)
+    """A button on the tile that is selected now: the name of the action."""
     go_asked = Signal(object)
     arranged = Signal()
     """The layout is another one."""
@@ -57,6 +59,7 @@ class TileGrid(QWidget):
             tile.dropped.connect(self._dropped)
             tile.swapped.connect(self.swap)
             tile.go_asked.connect(self.go_asked)
+            tile.acted.connect(self._acted)
             self.tiles.append(tile)
             self._fill(place)
 
@@ -199,6 +202,11 @@ class TileGrid(QWidget):
         self._arrange()
         return True
 
+    def all_live(self) -> None:
+        """Tiles that play recordings at a time of their own are live again."""
+        for tile in self.tiles:
+            tile.end_own()
+
     def listen_to(self, camera: str) -> None:
         """Mark the camera that is heard."""
         self._listened = camera
@@ -226,6 +234,10 @@ class TileGrid(QWidget):
                 self.put(place + offset, camera)
         if known:
             self.select(place)
+
+    def _acted(self, place: int, action: str) -> None:
+        self.select(place)
+        self.acted.emit(action)
 
     def _fill(self, place: int) -> None:
         if place >= len(self.tiles):

@@ -20,6 +20,8 @@ from common.ui.icons import State
 from common.ui.item_model import dragged_keys
 from common.ui.theme import colour, size_px
 from common.ui.words import words
+from smartclient.live.hover_bar import LEAST_PX, HoverBar
+from smartclient.live.own_time import OwnTime, OwnTimeBar
 from smartclient.live.tile_paint import (
     TileBar,
     paint_bar,
@@ -41,6 +43,7 @@ from smartclient.live.wording import (
     recorded_words,
 )
 from smartclient.live.zoom import Zoom
+from smartclient.video.control import PLAYBACK_GROUP
 from smartclient.video.engine import VideoEngine
 from smartclient.video.feed import FeedSource, TileFeed
 from smartclient.video.slots import monotonic_us
@@ -62,6 +65,8 @@ class Tile(QWidget):
     """Place and the keys dragged there from the tree."""
     swapped = Signal(int, int)
     """Another tile was dragged here: from, to."""
+    acted = Signal(int, str)
+    """A button on the tile: place and name of the action."""
     go_asked = Signal(object)
     """Playback is to go to this time (UtcUs): the next recording."""
 
@@ -75,6 +80,11 @@ class Tile(QWidget):
         self._recorder = ("", "")
         self._engine = engine
         self._recorded = recorded
+        self._group = PLAYBACK_GROUP
+        self.own: OwnTime | None = None
+        """The time of its own that it plays recordings at."""
+        self._own_bar: OwnTimeBar | None = None
+        self._hover: HoverBar | None = None
         self._feed: TileFeed | None = None
         self._image: QImage | None = None
         self._selected = False
@@ -106,6 +116,7 @@ class Tile(QWidget):
         self.camera, self._name, self._recorder = camera, name, (recorder, recorder_name)
         self.setAccessibleName(name or words("smart.empty_tile"))
         if moved:
+            self.end_own()
             self._stop()
             self._image = self._grey = None
             self._old = False
@@ -140,12 +151,62 @@ class Tile(QWidget):
                 self._paint_all()
             self._place_button()
 
+    @property
+    def name(self) -> str:
+        """The camera's name."""
+        return self._name
+
+    # a time of its own
+
+    def play_own(self, back_us: int, *, replay: bool = False) -> None:
+        """Play what was recorded so long ago, here only. A `replay` is live again when it comes to now."""
+        if not self.camera or self._feed is None or (self._recorded and self.own is None):
+            return
+        if self.own is None:
+            self.own = OwnTime(self._engine, self._recorder[0], self)
+            self.own.ticked.connect(self._own_ticked)
+            self.own.ended.connect(self.end_own)
+            self.own.start(back_us, replay=replay)
+            self._show_recorded(True, self.own.group)
+            self._own_bar = OwnTimeBar(self.own, self)
+            self._own_bar.live_asked.connect(self.end_own)
+        else:
+            self.own.start(back_us, replay=replay)
+
+    def end_own(self) -> bool:
+        """Live again; False when it was."""
+        own, self.own = self.own, None
+        if own is None:
+            return False
+        if self._own_bar is not None:
+            self._own_bar.hide()
+            self._own_bar.deleteLater()
+            self._own_bar = None
+        self._show_recorded(False, PLAYBACK_GROUP)
+        own.close()
+        own.deleteLater()
+        return True
+
+    def _own_ticked(self) -> None:
+        if self.own is not None:
+            self.playhead_us = self.own.master.playhead_us
+
+    def _show_recorded(self, recorded: bool, group: int) -> None:
+        self._stop()
+        self._recorded, self._group, self.playhead_us = recorded, group, None
+        self._image = self._grey = None
+        self._old = False
+        self._start()
+        self._paint_all()
+
     def _start(self) -> None:
         if self._feed is not None or not self.camera or not self.isVisible() or not self._recorder[0]:
             return
         width_px, height_px = self._picture_px()
-        source = FeedSource(self._recorder[0], self.camera, recorded=self._recorded)
+        source = FeedSource(self._recorder[0], self.camera, recorded=self._recorded, group=self._group)
         self._feed = self._engine.open(source, width_px, height_px)
+        if self.own is not None:
+            self.own.feed = self._feed
         self._feed.zoom(self.zoom.part)
         self._feed.arrived = self._arrived
         self._feed.changed.connect(self._state_changed)
@@ -162,6 +223,7 @@ class Tile(QWidget):
 
     def release(self) -> None:
         """Stop for good."""
+        self.end_own()
         self._stop()
 
     def _arrived(self) -> None:
@@ -302,6 +364,8 @@ class Tile(QWidget):
     def _badge(self) -> tuple[str, str]:
         if self._feed is None:
             return "", "muted"
+        if self.own is not None:
+            return words("own_time.badge"), "accent"
         said, tint = ("", "muted") if self._recorded else quality_words(self._feed.quality)
         if self.zoom.active:
             times = words("smart.zoomed", n=f"{self.zoom.times:.1f}")
@@ -361,6 +425,20 @@ class Tile(QWidget):
 
     def hideEvent(self, event: QEvent) -> None:
         self._stop()
+
+    def enterEvent(self, event: QEvent) -> None:
+        self._show_hover()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        if self._hover is not None:
+            self._hover.hide()
+
+    def _show_hover(self) -> None:
+        if self._feed is None or self.width() < LEAST_PX[0] or self.height() < LEAST_PX[1]:
+            return
+        if self._hover is None:
+            self._hover = HoverBar(self, lambda action: self.acted.emit(self.place, action))
+        self._hover.show_for(recorded=self._recorded and self.own is None, top_px=self._bar_px())
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:

@@ -87,7 +87,7 @@ def camera_nodes(site: Site, unreached: Collection[str] = ()) -> tuple[ItemNode,
         )
         away = recorder.id in unreached
         state = State.OK if recorder.online and not away else State.ALARM
-        about = "unreached" if away else "online" if recorder.online else "offline"
+        about = "lost" if away else "online" if recorder.online else "offline"
         hint = words(f"smart.recorder_{about}", name=recorder.name)
         nodes.append(
             ItemNode(

@@ -11,6 +11,8 @@ from typing import Any, ClassVar, get_args
 
 from common.foundation.errors import ProtocolError
 
+PLAYBACK_GROUP = 1
+"""Tiles of recordings that play together by the master clock; others have a group, and a clock, of their own."""
 MOST_LINE_BYTES = 4 * 1024 * 1024
 
 
@@ -36,8 +38,8 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class OpenTile:
-    """Show a device in the slot that comes along. Recorded from `at_us`, or live when that is None; live, a `track` of
-    "" is the one that fits the tile's size."""
+    """Show a device in the slot that comes along. Recorded from `at_us` on the clock of `group`, or live when that is
+    None; live, a `track` of "" is the one that fits the tile's size."""
 
     op: ClassVar = "open"
     tile: int
@@ -47,6 +49,7 @@ class OpenTile:
     width_px: int
     height_px: int
     at_us: int | None = None
+    group: int = PLAYBACK_GROUP
     memory: bool = True
 
 
@@ -88,8 +91,8 @@ class CloseTile:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """The master clock of playback: at monotonic `anchor_us` the playhead stood at `at_us`, moving `speed` times as
-    fast as time. `cause`: `seek`, `step+`, `step-`, `speed`, `pause`, `resume` or `follow` (re-anchored only)."""
+    """A group's clock: at monotonic `anchor_us` the playhead stood at `at_us`, moving `speed` times as fast as time.
+    `cause`: `seek`, `step+`, `step-`, `speed`, `pause`, `resume` or `follow` (re-anchored only)."""
 
     op: ClassVar = "play"
     generation: int
@@ -98,6 +101,15 @@ class Play:
     speed: float
     paused: bool
     cause: str
+    group: int = PLAYBACK_GROUP
+
+
+@dataclass(frozen=True, slots=True)
+class EndGroup:
+    """Nothing plays by this group's clock any more."""
+
+    op: ClassVar = "end_group"
+    group: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +271,7 @@ ToWorker = (
     | SelectTiles
     | CloseTile
     | Play
+    | EndGroup
     | Listen
     | StopListening
     | AskSpans

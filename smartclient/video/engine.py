@@ -20,6 +20,7 @@ from smartclient.video.worker_process import WorkerProcess
 log = logging.getLogger(__name__)
 
 _FIRST_TILE = 16  # below are the playback group and sound
+_FIRST_GROUP = 1 << 20  # above all subscriptions: one without a group is a group of its own number
 
 
 class VideoEngine(QObject):
@@ -50,7 +51,8 @@ class VideoEngine(QObject):
         self._asked: dict[int, WorkerProcess] = {}
         self._ahead_us: dict[str, int] = {}
         self._lost: dict[str, control.RecorderState] = {}
-        self._clock = PlayClock(UtcUs(0), 0)
+        self._clocks = {control.PLAYBACK_GROUP: PlayClock(UtcUs(0), 0)}
+        self._groups = itertools.count(_FIRST_GROUP)
         self._suspects = Suspects()
         self._selected = control.SelectTiles([])
         self._looked_at: dict[int, int] = {}
@@ -147,7 +149,7 @@ class VideoEngine(QObject):
             self._timer.stop()
 
     def _at(self, source: FeedSource) -> int | None:
-        return self._clock.playhead_us(monotonic_us()) if source.recorded else None
+        return self._clocks[source.group].playhead_us(monotonic_us()) if source.recorded else None
 
     def _poll(self) -> None:
         for feed in list(self._feeds.values()):  # what hears of a picture may open and close tiles
@@ -157,18 +159,28 @@ class VideoEngine(QObject):
 
     # playback
 
-    def play(self, clock: PlayClock, cause: str) -> None:
-        """Let all recorded tiles follow `clock`; `cause` as in control.Play."""
-        if clock.generation != self._clock.generation:
+    def play(self, clock: PlayClock, cause: str, group: int = control.PLAYBACK_GROUP) -> None:
+        """Let the recorded tiles of a group follow `clock`; `cause` as in control.Play."""
+        before = self._clocks.get(group)
+        if before is not None and clock.generation != before.generation:
             for feed in list(self._feeds.values()):
-                if feed.source.recorded:
+                if feed.source.recorded and feed.source.group == group:
                     feed.new_generation()
-        self._clock = clock
-        self._to_all(self._play_message(cause))
+        self._clocks[group] = clock
+        self._to_all(self._play_message(cause, group))
 
-    def _play_message(self, cause: str) -> control.Play:
-        clock = self._clock
-        return control.Play(clock.generation, clock.anchor_us, clock.at_us, clock.speed, clock.paused, cause)
+    def _play_message(self, cause: str, group: int) -> control.Play:
+        clock = self._clocks[group]
+        return control.Play(clock.generation, clock.anchor_us, clock.at_us, clock.speed, clock.paused, cause, group)
+
+    def new_group(self) -> int:
+        """A group for tiles that play by a clock of their own: `play` it before a tile of it is opened."""
+        return next(self._groups)
+
+    def end_group(self, group: int) -> None:
+        """Its tiles are closed."""
+        if self._clocks.pop(group, None) is not None:
+            self._to_all(control.EndGroup(group))
 
     def ask_spans(self, recorder: str, device: str, track: str, span: tuple[int, int]) -> int:
         """Ask what is recorded; `spans` answers with the number that this returns."""
@@ -240,7 +252,8 @@ class VideoEngine(QObject):
         worker.send(self._recorders)
         if self._token.token:
             worker.send(self._token)
-        worker.send(self._play_message("follow"))
+        for group in self._clocks:
+            worker.send(self._play_message("follow", group))
         worker.send(self._selected)
         for number, feed in self._feeds.items():
             if self._worker_of[number] is worker:

@@ -21,12 +21,13 @@ _RGB32 = QImage.Format.Format_RGB32
 @dataclass(frozen=True, slots=True)
 class FeedSource:
     """What a tile shows: a device's track on a recording server, live or recorded. A `track` of "": live the one that
-    fits the tile, recorded the first."""
+    fits the tile, recorded the first. Recorded, it plays by the clock of its `group`."""
 
     recorder: str
     device: str
     track: str = ""
     recorded: bool = False
+    group: int = control.PLAYBACK_GROUP
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,14 @@ class TileFeed(QObject):
         """Ask the (new) decoder process for pictures."""
         width_px, height_px = self._box_px
         message = control.OpenTile(
-            self.tile, self.source.recorder, self.source.device, self.source.track, width_px, height_px, at_us
+            self.tile,
+            self.source.recorder,
+            self.source.device,
+            self.source.track,
+            width_px,
+            height_px,
+            at_us,
+            self.source.group,
         )
         self._slot.new_writer()
         self._send(message, self._descriptor)

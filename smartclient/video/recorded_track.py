@@ -16,7 +16,8 @@ from common.media.decoding import DecodeError, Picture, VideoDecoder
 from common.protocols.media_channel.messages import Edge, Error, Gap, ServerMessage, Subscribe
 from common.protocols.media_channel.records import MediaRecord, RecordFlags, RecordKind, config_of
 from smartclient.video.clock import PlayClock, is_older
-from smartclient.video.control import TileState
+from smartclient.video.control import PLAYBACK_GROUP, TileQuality, TileState
+from smartclient.video.quality import Level
 from smartclient.video.record_queue import RecordQueue
 from smartclient.video.reverse import MOST_GOP_BYTES, MOST_GOP_UNITS, keeper, most_pictures, pictures_backward
 from smartclient.video.slots import PictureFlags, monotonic_us
@@ -24,7 +25,6 @@ from smartclient.video.tile_output import TileOutput
 
 log = logging.getLogger(__name__)
 
-PLAYBACK_GROUP = 1
 _AHEAD = 3  # decoded pictures that wait for their time, forward
 _UNITS_A_TURN = 8
 _REVERSE_BUDGET_BYTES = 48 * 1024 * 1024
@@ -39,7 +39,7 @@ class _Decoded:
 
 
 class RecordedTrack:
-    """One recorded subscription of the playback group. Decoding runs in the pool, one job of a tile at a time."""
+    """One recorded subscription of a playback group. Decoding runs in the pool, one job of a tile at a time."""
 
     def __init__(
         self,
@@ -51,10 +51,12 @@ class RecordedTrack:
         output: TileOutput,
         decode: Executor,
         show: Executor,
-        report: Callable[[TileState], None],
+        report: Callable[[TileState | TileQuality], None],
         clock: PlayClock,
+        group: int = PLAYBACK_GROUP,
     ) -> None:
         self.tile = tile
+        self.group = group
         self.sub = sub
         self._device = device
         self._track = track
@@ -110,7 +112,7 @@ class RecordedTrack:
                 self._device,
                 self._track,
                 at,
-                PLAYBACK_GROUP,
+                self.group,
                 clock.speed,
                 clock.paused,
                 clock.generation,
@@ -228,6 +230,11 @@ class RecordedTrack:
 
     # in the decoder thread
 
+    def _configured(self, record: MediaRecord) -> VideoDecoder:
+        config = config_of(record)
+        self._report(TileQuality(self.tile, str(self._track), config.width_px, config.height_px, int(Level.FULL)))
+        return VideoDecoder(config)
+
     def _forward(self, records: list[MediaRecord], clock: PlayClock, fresh: bool) -> _Decoded:
         if fresh and self._decoder is not None:
             self._decoder.reset()
@@ -237,7 +244,7 @@ class RecordedTrack:
         try:
             for record in records:
                 if record.kind is RecordKind.CONFIG:
-                    self._decoder = VideoDecoder(config_of(record))
+                    self._decoder = self._configured(record)
                     continue
                 if self._decoder is None:
                     continue
@@ -276,7 +283,7 @@ class RecordedTrack:
         try:
             for record in records:
                 if record.kind is RecordKind.CONFIG:
-                    self._decoder = VideoDecoder(config_of(record))
+                    self._decoder = self._configured(record)
                 elif size_bytes < MOST_GOP_BYTES:
                     units.append(record.access_unit())
                     size_bytes += len(record.payload)

@@ -28,8 +28,8 @@ from common.protocols.media_channel.messages import (
 )
 from common.protocols.media_channel.records import MediaRecord
 from smartclient.video.clock import PlayClock
-from smartclient.video.control import AskShares, AskSpans, RecorderState, Shares, Spans
-from smartclient.video.recorded_track import PLAYBACK_GROUP, RecordedTrack
+from smartclient.video.control import PLAYBACK_GROUP, AskShares, AskSpans, RecorderState, Shares, Spans
+from smartclient.video.recorded_track import RecordedTrack
 from smartclient.video.slots import monotonic_us
 from smartclient.video.sound_track import SoundTrack
 from smartclient.video.span_question import Answer, ShareQuestion, SpanQuestion, question_number
@@ -116,10 +116,10 @@ class RecorderLink:
         for query in asking.queries():
             self._guarded(partial(_send, query))
 
-    def play(self, clock: PlayClock, cause: str) -> None:
-        """Tell the recorder what the playback group does now."""
-        if any(isinstance(track, RecordedTrack | SoundTrack) for track in self._tracks.values()):
-            self._guarded(lambda connection: _tell(connection, clock, cause))
+    def play(self, clock: PlayClock, cause: str, group: int) -> None:
+        """Tell the recorder what a playback group does now."""
+        if any(_plays_in(track, group) for track in self._tracks.values()):
+            self._guarded(lambda connection: _tell(connection, clock, cause, group))
 
     # MediaListener
 
@@ -182,8 +182,14 @@ def _send(query: ClientMessage, connection: MediaConnection) -> None:
     connection.send(query)
 
 
-def _tell(connection: MediaConnection, clock: PlayClock, cause: str) -> None:
-    group, generation = PLAYBACK_GROUP, clock.generation
+def _plays_in(track: Track, group: int) -> bool:
+    if isinstance(track, RecordedTrack):
+        return track.group == group
+    return isinstance(track, SoundTrack) and group == PLAYBACK_GROUP
+
+
+def _tell(connection: MediaConnection, clock: PlayClock, cause: str, group: int) -> None:
+    generation = clock.generation
     match cause:
         case "seek":
             connection.send(Seek(group, clock.at_us, generation))

@@ -15,8 +15,7 @@ from common.protocols.media_channel.messages import Error, ServerMessage, State,
 from common.protocols.media_channel.records import MediaRecord, RecordFlags, RecordKind, config_of
 from smartclient.video.audio_ring import RingWriter
 from smartclient.video.clock import PlayClock, is_older
-from smartclient.video.control import Sound
-from smartclient.video.recorded_track import PLAYBACK_GROUP
+from smartclient.video.control import PLAYBACK_GROUP, Sound
 from smartclient.video.slots import monotonic_us
 
 log = logging.getLogger(__name__)

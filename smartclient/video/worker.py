@@ -74,7 +74,7 @@ class Worker:
         self._token = ""
         self._has_token = asyncio.Event()
         self._memory: deque[int] = deque()
-        self._clock = PlayClock(UtcUs(0), 0)
+        self._clocks = {control.PLAYBACK_GROUP: PlayClock(UtcUs(0), 0)}  # by group
         self._unsent = bytearray()
         self._loop = asyncio.get_running_loop()
         self._turns = DecodeTurns(self._decode)
@@ -130,9 +130,10 @@ class Worker:
             judged_s, worked_s = now_s, cpu_s
             await asyncio.get_running_loop().run_in_executor(self._decode, int)  # a decoder that hangs hangs this
             self._say(control.Alive())
-            if not self._clock.paused:
-                for link, _ in self._links.values():
-                    link.play(self._clock, "follow")
+            for group, clock in self._clocks.items():
+                if not clock.paused:
+                    for link, _ in self._links.values():
+                        link.play(clock, "follow", group)
 
     def _judge(self, seconds: float, cpu_s: float) -> None:
         """Hold the process within its core."""
@@ -187,6 +188,8 @@ class Worker:
                 self._stop(message.tile)
             case control.Play():
                 self._play(message)
+            case control.EndGroup():
+                self._clocks.pop(message.group, None)
             case control.Listen():
                 self._listen(message)
             case control.StopListening():
@@ -279,6 +282,7 @@ class Worker:
             )
             track.selected = message.tile in self._selected
         else:
+            clock = self._clocks.setdefault(message.group, PlayClock(UtcUs(message.at_us), 0))
             track = RecordedTrack(
                 message.tile,
                 message.tile * SUBS_A_TILE,
@@ -288,7 +292,8 @@ class Worker:
                 decode=self._decode,
                 show=self._show,
                 report=self._say_soon,
-                clock=self._clock,
+                clock=clock,
+                group=message.group,
             )
         opened = _Open(track, link, output=output)
         if isinstance(track, RecordedTrack):
@@ -327,14 +332,17 @@ class Worker:
                 os.close(descriptor)
 
     def _play(self, message: control.Play) -> None:
-        self._clock = PlayClock(
-            UtcUs(message.at_us), message.anchor_us, message.speed, message.paused, message.generation
-        )
+        clock = PlayClock(UtcUs(message.at_us), message.anchor_us, message.speed, message.paused, message.generation)
+        self._clocks[message.group] = clock
+        master = message.group == control.PLAYBACK_GROUP
         for opened in self._open.values():
-            if isinstance(opened.track, RecordedTrack | SoundTrack):
-                opened.track.play(self._clock)
+            track = opened.track
+            if (isinstance(track, RecordedTrack) and track.group == message.group) or (
+                master and isinstance(track, SoundTrack)
+            ):
+                track.play(clock)
         for link, _ in self._links.values():
-            link.play(self._clock, message.cause)
+            link.play(clock, message.cause, message.group)
 
     def _listen(self, message: control.Listen) -> None:
         descriptor = self._memory.popleft()
@@ -348,7 +356,7 @@ class Worker:
             ring.close()
             self._say(control.Sound("refused", "the recording server is not known"))
             return
-        clock = None if message.at_us is None else self._clock
+        clock = None if message.at_us is None else self._clocks[control.PLAYBACK_GROUP]
         track = SoundTrack(DeviceId(message.device), ring, self._decode, self._say_sound, clock)
         self._open[SoundTrack.sub] = opened = _Open(track, link, self._task(track), ring=ring)
         _join(opened)

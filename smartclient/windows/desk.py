@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QMainWindow
 from common.foundation.clock import UtcUs
 from common.ui.off_thread import run_off_thread
 from common.ui.session import Session
-from common.ui.words import words
+from common.ui.words import sentence, words
 from smartclient.options.newest import NewestWriter
 from smartclient.options.views import SavedView
 from smartclient.site.snapshot import Site
@@ -106,6 +106,8 @@ class WindowDesk(QObject):
         window.show_site(self._site)
         window.show_time(self._recorded)
         window.changed.connect(self.note)
+        window.snapshots.said.connect(self.said)
+        window.snapshots.failed.connect(lambda error: self.said.emit(sentence(error)))
         window.closed.connect(lambda: self._closed(window))
         self.windows.append(window)
         self.opened.emit(window)

@@ -13,6 +13,8 @@ from common.ui.theme import set_role
 from common.ui.words import words
 from smartclient.app.shortcuts import Shortcuts
 from smartclient.live.grid import TileGrid
+from smartclient.live.snapshot import Snapshots
+from smartclient.live.tile_acts import TileActs
 from smartclient.options.views import SavedView
 from smartclient.site.snapshot import Site
 from smartclient.video.engine import VideoEngine
@@ -31,6 +33,7 @@ class FloatingWindow(QMainWindow):
 
     def __init__(self, engine: VideoEngine, name: str, view: SavedView, linked: bool) -> None:
         super().__init__()
+        self.snapshots = Snapshots(engine, parent=self)
         self.setObjectName("floating")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.name = name
@@ -39,6 +42,8 @@ class FloatingWindow(QMainWindow):
         self._shortcuts: Shortcuts | None = None
         self.live_grid = TileGrid(engine, recorded=False)
         self.recorded_grid = TileGrid(engine, recorded=True)
+        grids = self.live_grid, self.recorded_grid
+        self.tile_acts = TileActs(lambda: self.grid, grids, self.snapshots, self)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.live_grid)
         self.pages.addWidget(self.recorded_grid)
@@ -160,6 +165,7 @@ class FloatingWindow(QMainWindow):
             "right": lambda: sideways(1, "right"),
             "up": lambda: self.grid.move_selection(0, -1),
             "down": lambda: self.grid.move_selection(0, 1),
+            **self.tile_acts.by_name(),
             "next_screen": lambda: self.send_to(self._screen_number() + 1),
         }
 
@@ -184,7 +190,8 @@ class FloatingWindow(QMainWindow):
 
     def go_back(self) -> None:
         """Esc: undo the last step of focus."""
-        if not (self.grid.selected_tile.show_whole() or self.grid.restore()) and self.isFullScreen():
+        tile = self.grid.selected_tile
+        if not (tile.show_whole() or tile.end_own() or self.grid.restore()) and self.isFullScreen():
             self.toggle_full_screen()
 
     def toggle_full_screen(self) -> None:

@@ -16,10 +16,10 @@ import pyzipper
 
 from common.clients.bookmarks import SiteBookmarks
 from common.clients.views import SiteView, SiteViewGroup, SiteViews
-from common.foundation.clock import US_PER_S, UtcUs
+from common.foundation.clock import US_PER_S, SystemClock, UtcUs
 from smartclient.views.text import cameras_text
 from tests.support.operators_site import CAMERAS, OperatorsSite, asleep, film, operators_site
-from tests.support.real_client import ARTIFACTS, client, live_pictures
+from tests.support.real_client import ARTIFACTS, client
 from tests.support.virtual_screen import VirtualScreen, until, virtual_screen, what_is_missing
 
 pytestmark = [
@@ -84,7 +84,13 @@ class Operator:
         self._screen.hands("type", text)
 
     def sees_live(self, pictures: int) -> None:
-        until(lambda: live_pictures(self._screen) == pictures, f"{pictures} live pictures")
+        since = SystemClock().now_us()
+
+        def there() -> bool:
+            seen = self._screen.stamps().values()
+            return len(seen) == pictures and min(seen) > since
+
+        until(there, f"{pictures} live pictures")
 
     def sees_none(self) -> None:
         """Nothing passes for live any more: old pictures are greyed, and their stamps cannot be read."""
