@@ -113,8 +113,7 @@ class ManagementClient:
         return str(self._account().get("id", ""))
 
     def _account(self) -> dict[str, Any]:
-        answer = self._https.request("GET", "/api/internal/v1/account", token=self.access_token())
-        return _object(answer.get("data"))
+        return _object(self._signed("GET", "/api/internal/v1/account").get("data"))
 
     def sign_out(self) -> None:
         """End the session on the server; the tokens are forgotten whether or not it answers."""
@@ -132,6 +131,17 @@ class ManagementClient:
             now_s = self._monotonic_s()
             if now_s >= self._refresh_at_s:
                 self._renew(now_s)
+            return self._access
+
+    def _another_token(self, refused: str) -> str:
+        """Return a token in place of one that the server does not take, though by our clock it should: that stands
+        still while the computer sleeps. Raises NotSignedIn when the session is over."""
+        with self._lock:
+            if self._access == refused:
+                self._expires_at_s = now_s = self._monotonic_s()
+                self._renew(now_s)
+            if not self._access:
+                raise NotSignedIn("no session")
             return self._access
 
     def _renew(self, now_s: float) -> None:
@@ -272,7 +282,18 @@ class ManagementClient:
     def _call(
         self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
-        return self._https.request(method, _REST + path, token=self.access_token(), body=body, headers=headers)
+        return self._signed(method, _REST + path, body, headers)
+
+    def _signed(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Ask with the access token; with another one when it is refused, which is before anything is done."""
+        token = self.access_token()
+        try:
+            return self._https.request(method, path, token=token, body=body, headers=headers)
+        except NotSignedIn:
+            token = self._another_token(token)
+        return self._https.request(method, path, token=token, body=body, headers=headers)
 
 
 def _object(value: object) -> dict[str, Any]:

@@ -161,6 +161,8 @@ async def _connected(uri: str, ssl_context: ssl.SSLContext | None, token: str) -
         if isinstance(wrong.__cause__, EOFError):  # cut off in mid-answer: it has too many connections, or is stopping
             raise MediaConnectionLost("it closed the connection at once", server=uri) from None
         raise ProtocolError(f"no media channel answers there: {wrong}", peer=uri) from None
+    except ValueError as wrong:  # somebody set an address that is none: no reason for other recorders' pictures to end
+        raise ProtocolError(f"the recorder's address is none: {wrong}", peer=uri) from None
     try:
         yield socket
     finally:

@@ -47,7 +47,8 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The connection ended, or could not be made; it is tried again, unless `error` is NotSignedIn."""
+    """The connection ended, or could not be made. It is tried again for as long as there are tokens: with NotSignedIn
+    it was refused one, and some request to the server will show whether the session is over."""
 
     error: VmsError
 
@@ -95,17 +96,26 @@ class ServiceChannelClient:
         retry = Backoff(0.5, 10.0)
         while not self._stopping.is_set():
             try:
-                self._listen(retry)
+                token = self._token()
             except NotSignedIn as error:
                 self._tell(Lost(error))
                 return
             except VmsError as error:
                 self._tell(Lost(error))
+            else:
+                self._listen_until_lost(token, retry)
             self._stopping.wait(retry.next_s())
 
-    def _listen(self, retry: Backoff) -> None:
+    def _listen_until_lost(self, token: str, retry: Backoff) -> None:
+        """A token that was refused is no reason to end: whoever hears of it may find another one."""
+        try:
+            self._listen(token, retry)
+        except VmsError as error:
+            self._tell(Lost(error))
+
+    def _listen(self, token: str, retry: Backoff) -> None:
         """Connect and listen until the connection ends; raise what ended it as a VmsError."""
-        token, context = self._token(), pinned_context(self._ca_pem)
+        context = pinned_context(self._ca_pem)
         try:
             with connect(
                 self._uri,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Literal
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from common.foundation.errors import VmsError
@@ -17,11 +17,14 @@ _GLYPH = {"error": "error", "warn": "warn", "ok": "ok", "info": "info"}
 
 
 class Notice(QFrame):
-    """One sentence in a tinted bar, with at most one thing to do about it. Hidden until something is said."""
+    """One sentence in a tinted bar, with at most one thing to do about it. Hidden until something is said.
+
+    With `passing_s`, good news and mere information without anything to do leave after that time.
+    """
 
     dismissed = Signal()
 
-    def __init__(self, parent: QWidget | None = None, closable: bool = False) -> None:
+    def __init__(self, parent: QWidget | None = None, closable: bool = False, passing_s: float = 0.0) -> None:
         super().__init__(parent)
         self._tone: Tone = "info"
         self._act: Callable[[], None] | None = None
@@ -48,6 +51,10 @@ class Notice(QFrame):
         said.addWidget(self._button, 0, Qt.AlignmentFlag.AlignLeft)
         row.addLayout(said, 1)
         row.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
+        self._passing = QTimer(self)
+        self._passing.setSingleShot(True)
+        self._passing.setInterval(round(passing_s * 1000))
+        self._passing.timeout.connect(self.clear)
         self.hide()
 
     def say(self, tone: Tone, text: str, action: str = "", act: Callable[[], None] | None = None) -> None:
@@ -60,6 +67,10 @@ class Notice(QFrame):
         self._button.setVisible(bool(action))
         self._paint_signs()
         self.show()
+        if tone in ("ok", "info") and not action and self._passing.interval():
+            self._passing.start()
+        else:
+            self._passing.stop()
 
     def say_error(self, error: VmsError, action: str = "", act: Callable[[], None] | None = None) -> None:
         """Show what an error means to the operator."""
@@ -67,6 +78,7 @@ class Notice(QFrame):
 
     def clear(self) -> None:
         """Say nothing."""
+        self._passing.stop()
         self._text.clear()
         self.hide()
 

@@ -20,7 +20,7 @@ class ManagementSettings(Settings):
     )
     site_name: str = setting("", "Name of the site, used at first start; empty: the machine's name.", max_length=255)
     announce: bool = setting(True, "Let clients on the local network find this server (zeroconf).")
-    token_life_s: int = setting(3600, "Life of an access token.", unit="s", ge=60, le=86_400)
+    token_life_s: int = setting(3600, "Life of an access token.", unit="s", ge=20, le=86_400)
     session_life_s: int = setting(
         2_592_000, "How long a client may stay signed in without a password.", unit="s", ge=3600, le=31_536_000
     )

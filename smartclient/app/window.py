@@ -41,6 +41,7 @@ from smartclient.windows.saved import SavedDesks
 
 _PANE_PX = 260
 _VIEWS_PX = 280
+_NEWS_S = 8.0
 
 
 class SmartClientWindow(QMainWindow):
@@ -62,6 +63,7 @@ class SmartClientWindow(QMainWindow):
         self._session = session
         self._engine = engine
         self._key_map: KeyMap | None = None
+        self._unreached: set[str] = set()  # recorders that do not answer us, whatever management says of them
 
         self.watch = SiteWatch(session, self)
         self.listening = Listening(engine, self)
@@ -91,7 +93,7 @@ class SmartClientWindow(QMainWindow):
         self.side.addWidget(self.tree)
         self.side.setStretchFactor(1, 1)
         self.side.setSizes([_VIEWS_PX, self.height() - _VIEWS_PX])
-        self.notice = Notice(closable=True)
+        self.notice = Notice(closable=True, passing_s=_NEWS_S)
         self.notice.setObjectName("notice")
 
         self.top = TopBar(session)
@@ -206,7 +208,7 @@ class SmartClientWindow(QMainWindow):
             "previous_recording": lambda: self.playback.go_to_sequence(-1),
             "next_recording": lambda: self.playback.go_to_sequence(1),
             "first": self.playback.go_to_first,
-            "go_to": self.playback.transport.go_to.setFocus,
+            "go_to": self.playback.transport.ask_time,
             **self.playback.acts(),
             **self.tile_acts.by_name(),
         }
@@ -335,7 +337,8 @@ class SmartClientWindow(QMainWindow):
 
     def _site_changed(self, site: Site) -> None:
         self._engine.set_recorders(site.media_uris(), self._session.ca_pem)
-        self.tree.show_nodes(camera_nodes(site))
+        self._unreached &= site.media_uris().keys()
+        self.tree.show_nodes(camera_nodes(site, self._unreached))
         self.sources.show_site(site)
         self.live_grid.show_site(site)
         self.playback.show_site(site)
@@ -351,6 +354,9 @@ class SmartClientWindow(QMainWindow):
             self.waiting.say(words("smart.site_unreachable"), sentence(error))
 
     def _recorder_said(self, said: control.RecorderState) -> None:
+        if said.connected is (said.recorder in self._unreached):
+            self._unreached ^= {said.recorder}
+            self.tree.show_nodes(camera_nodes(self.watch.site, self._unreached))
         if said.connected:
             now = self._engine.recorder_now_us(said.recorder)
             if now is not None:

@@ -148,6 +148,7 @@ class ExportDialog(QDialog):
         self.name_error = self._row("exporting.name", self.name)
         self.folder = QLineEdit(str(folder))
         browse = QPushButton(words("exporting.browse"))
+        browse.setAutoDefault(False)  # the Enter key exports
         browse.clicked.connect(self._browse)
         row = QHBoxLayout()
         row.addWidget(self.folder, 1)
@@ -162,9 +163,9 @@ class ExportDialog(QDialog):
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.go = QPushButton()
         self.go.setObjectName("export_go")
-        self.go.setDefault(True)
         set_role(self.go, "primary")
         self.buttons.addButton(self.go, QDialogButtonBox.ButtonRole.AcceptRole)
+        self.go.setDefault(True)
         column.addWidget(self.buttons)
         self.setMinimumWidth(520)
 
@@ -356,7 +357,9 @@ class ExportDialog(QDialog):
         self.accept()
 
     def _browse(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, words("exporting.folder"), self.folder.text())
+        wanted = Path(self.folder.text().strip())
+        there = next((folder for folder in (wanted, *wanted.parents) if folder.is_dir()), Path.home())
+        chosen = QFileDialog.getExistingDirectory(self, words("exporting.folder"), str(there))
         if chosen:
             self.folder.setText(chosen)
 

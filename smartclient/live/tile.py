@@ -280,7 +280,8 @@ class Tile(QWidget):
             return live_words(
                 state, self._image is not None, now_us, self._recorder[1], age_us=age_us, quality=self._feed.quality
             )
-        return recorded_words(state, self._image is not None, now_us, self._recorder[1], self._gap())
+        has_picture, name = self._image is not None, self._recorder[1]
+        return recorded_words(state, has_picture, now_us, name, self._gap(), playhead_us=self.playhead_us)
 
     def _gap(self) -> tuple[int, int | None] | None:
         if self._feed is None or self.playhead_us is None:

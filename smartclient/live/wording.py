@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from common.foundation.clock import US_PER_S
+from common.foundation.clock import US_PER_S, UtcUs
 from common.ui.dates import written
 from common.ui.words import words
 from smartclient.video.feed import FeedQuality, FeedState
@@ -24,11 +24,14 @@ class TileWords:
     covers: bool = False  # the picture is not to be shown below it
 
 
-def clock_time(at_us: int, zone: tzinfo | None = None, seconds: bool = False) -> str:
-    """A time of day; with the date when it was not today."""
+def clock_time(at_us: int, zone: tzinfo | None = None, seconds: bool = False, beside_us: UtcUs | None = None) -> str:
+    """A time of day; with the date when it was not today, or not on the day of `beside_us`, which is looked at."""
     moment = datetime.fromtimestamp(at_us / US_PER_S, zone).astimezone(zone)
+    days = {datetime.now(zone).astimezone(zone).date()}
+    if beside_us is not None:
+        days.add(datetime.fromtimestamp(beside_us / US_PER_S, zone).astimezone(zone).date())
     pattern = "%H:%M:%S" if seconds else "%H:%M"
-    if moment.date() != datetime.now(zone).astimezone(zone).date():
+    if days != {moment.date()}:
         pattern = "%d %b " + pattern
     return written(moment, pattern)
 
@@ -131,7 +134,13 @@ def refusal(state: FeedState) -> TileWords:
 
 
 def recorded_words(
-    state: FeedState, has_picture: bool, now_us: int, recorder_name: str, gap: tuple[int, int | None] | None
+    state: FeedState,
+    has_picture: bool,
+    now_us: int,
+    recorder_name: str,
+    gap: tuple[int, int | None] | None,
+    *,
+    playhead_us: UtcUs | None = None,
 ) -> TileWords:
     """Say what a tile of recordings lacks; `gap` is the one that covers the playhead."""
     if not state.recorder_connected or state.state in ("refused", "broken"):
@@ -141,7 +150,7 @@ def recorded_words(
         hint = (
             words("smart.no_recording_later")
             if following is None
-            else words("smart.next_recording_at", time=clock_time(following, seconds=True))
+            else words("smart.next_recording_at", time=clock_time(following, seconds=True, beside_us=playhead_us))
         )
         return TileWords(words("smart.no_recording"), hint, covers=True)
     if not has_picture:

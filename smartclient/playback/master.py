@@ -106,6 +106,19 @@ class MasterClock(QObject):
             self.clock = PlayClock(at, self._now_us(), self.clock.speed, True, self.clock.generation)
             self.changed.emit()
 
+    def wait_at(self, at: UtcUs) -> None:
+        """Nothing can come now: stand at the last picture that was seen, and play on from there with the next one."""
+        if self.playing:
+            self._hold_over.stop()
+            self._set(at, self.clock.speed, True, "seek", fresh=True)
+            self._held = True
+            self.changed.emit()
+
+    def expect(self) -> None:
+        """Pictures can come again."""
+        if self._held:
+            self._hold_over.start()
+
     def release(self) -> None:
         """The first picture is there (or did not come in time): run."""
         self._hold_over.stop()

@@ -53,6 +53,7 @@ class PlaybackPage(QWidget):
         self._site = Site()
         self._wall_clock = SystemClock()
         self._shown_generation = -1
+        self._lost = False
         self._exports: ExportRoom | None = None
         self._bookmarks: BookmarkRoom | None = None
         self._locks: LockStore | None = None
@@ -323,6 +324,7 @@ class PlaybackPage(QWidget):
     def _ticked(self) -> None:
         master = self.master
         self._follow_pictures()
+        self._wait_for_recorders()
         at = master.playhead_us
         now = self.now_us()
         if master.playing and master.speed > 0 and at > now:
@@ -354,6 +356,21 @@ class PlaybackPage(QWidget):
         self._shown_generation = generation
         if info.flags & PictureFlags.TARGET and (self._stepped() or master.clock.at_us <= 1):
             master.landed(info.utc_us)
+
+    def _wait_for_recorders(self) -> None:
+        """While no recorder of the shown cameras is connected the clock stands, so that nothing passes unseen."""
+        feeds = [tile.feed for tile in self.grid.tiles if tile.feed is not None]
+        lost = bool(feeds) and not any(feed.state.recorder_connected for feed in feeds)
+        if lost and self.master.playing and not self.master.clock.paused:
+            clock, at = self.master.clock, self.master.playhead_us
+            shown = [feed.info.utc_us for feed in feeds if feed.info and feed.info.generation == clock.generation]
+            if clock.speed > 0:  # what is shown of a camera in a gap may be from the other end of it
+                self.master.wait_at(max((each for each in shown if clock.at_us <= each <= at), default=clock.at_us))
+            else:
+                self.master.wait_at(min((each for each in shown if at <= each <= clock.at_us), default=clock.at_us))
+        elif self._lost and not lost:
+            self.master.expect()
+        self._lost = lost
 
     def _stepped(self) -> bool:
         return self.master.last_cause.startswith("step")

@@ -169,12 +169,12 @@ class SpanStore(QObject):
                 self._sound[camera] = spans
                 self.changed.emit()
             return
-        self.error = answer.error
+        recovered, self.error = bool(self.error), answer.error
         if answer.error:
             self.changed.emit()
             return
         gaps = [Missing(*gap) for gap in answer.gaps]
-        if self._known.get(camera) != spans or self._gaps.get(camera) != gaps:
+        if recovered or self._known.get(camera) != spans or self._gaps.get(camera) != gaps:
             self._known[camera], self._gaps[camera] = spans, gaps
             self.changed.emit()
 

@@ -171,11 +171,15 @@ class Transport(QWidget):
         if span is None:
             self.loop.setChecked(False)
 
+    def ask_time(self) -> None:
+        """Have a time typed; it replaces the one that was typed before."""
+        self.go_to.setFocus()
+        self.go_to.selectAll()
+
     def say_wrong_time(self, said: str) -> None:
         """Show why a typed time cannot be used."""
         self.error.say(said)
-        self.go_to.setFocus()
-        self.go_to.selectAll()
+        self.ask_time()
 
     def add_tool(self, name: str, glyph: str, key: str) -> QToolButton:
         """Add a button with a text to what can be done with the shown or selected time."""

@@ -1,5 +1,6 @@
 """What the site holds for this user: cameras and their microphones by recording server, as one frozen value."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from common.clients.management import ManagementClient
@@ -68,8 +69,9 @@ def read_site(client: ManagementClient) -> Site:
     )
 
 
-def camera_nodes(site: Site) -> tuple[ItemNode, ...]:
-    """Return the camera tree: recording servers, and their cameras below."""
+def camera_nodes(site: Site, unreached: Collection[str] = ()) -> tuple[ItemNode, ...]:
+    """Return the camera tree: recording servers, and their cameras below. `unreached`: recorders that this computer
+    has no connection to just now."""
     nodes: list[ItemNode] = []
     for recorder in site.recorders:
         children = tuple(
@@ -83,8 +85,10 @@ def camera_nodes(site: Site) -> tuple[ItemNode, ...]:
             for camera in site.cameras
             if camera.recorder == recorder.id
         )
-        state = State.OK if recorder.online else State.ALARM
-        hint = words("smart.recorder_online" if recorder.online else "smart.recorder_offline", name=recorder.name)
+        away = recorder.id in unreached
+        state = State.OK if recorder.online and not away else State.ALARM
+        about = "lost" if away else "online" if recorder.online else "offline"
+        hint = words(f"smart.recorder_{about}", name=recorder.name)
         nodes.append(
             ItemNode(
                 recorder.id, recorder.name, "recorder", state, note=str(len(children)), tooltip=hint, children=children

@@ -67,11 +67,12 @@ class SiteWatch(QObject):
             return
         self._busy = True
         client = self._session.client
-        run_off_thread(self, lambda: (client.access_token(), read_site(client)), self._done, self._failed)
+        # The token after the site: when reading found the old one expired, this is the new one.
+        run_off_thread(self, lambda: (read_site(client), client.access_token()), self._done, self._failed)
 
-    def _done(self, answer: tuple[str, Site]) -> None:
+    def _done(self, answer: tuple[Site, str]) -> None:
         self._busy = False
-        token, site = answer
+        site, token = answer
         self.token.emit(token)
         self.looked.emit()
         if self._failing:

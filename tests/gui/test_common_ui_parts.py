@@ -16,6 +16,7 @@ from common.ui.icons import _GLYPHS, State, icon, state_dot
 from common.ui.item_model import ItemModel, ItemNode, dragged_keys
 from common.ui.item_tree import ItemTree
 from common.ui.nearby import NearbyServers
+from common.ui.notices import Notice
 from common.ui.off_thread import run_off_thread, wait_for_jobs
 from common.ui.server_time import ServerTime
 from common.ui.task_bar import TaskBar
@@ -166,3 +167,14 @@ def test_servers_nearby_are_listened_for_and_left_in_peace(qtbot: QtBot) -> None
     nearby.stop()
     assert wait_for_jobs()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("zeroconf")]
+
+
+def test_good_news_leave_by_themselves_and_what_is_wrong_stays(qtbot: QtBot) -> None:
+    notice = Notice(passing_s=0.05)
+    qtbot.addWidget(notice)
+    for tone, action in (("error", ""), ("ok", "Undo")):
+        notice.say("ok", "Saved")
+        notice.say(tone, "Read this", action)  # type: ignore[arg-type]  # literals
+        assert not notice._passing.isActive()
+    notice.say("ok", "Saved")
+    qtbot.waitUntil(lambda: notice.isHidden() and not notice.text())

@@ -147,6 +147,23 @@ def test_the_client_renews_its_token_before_it_ends(server):
         assert client.cameras() == ()
 
 
+def test_a_client_that_slept_past_its_tokens_life_goes_on(server):
+    with ManagementClient(server.url, server.ca_pem, monotonic_s=HandClock().monotonic_s) as client:
+        client.sign_in("admin", PASSWORD)
+        before = client.access_token()
+        server.clock.move(3601)  # the client's own clock stands still in its sleep
+        assert server.rest("GET", "cameras", before).status_code == 401
+        assert client.cameras() == ()
+        assert client.access_token() != before
+        assert client.user_id()
+        client.rest("POST", "/userDefinedEvents", {"name": "once"})
+        server.send("POST", "/idp/connect/revocation", data={"token": client.access_token()})
+        with pytest.raises(NotSignedIn):
+            client.cameras()
+        with pytest.raises(NotSignedIn, match="no session"):
+            client.access_token()
+
+
 def test_first_start_needs_the_printed_code_and_works_once(tmp_path):
     with managing(tmp_path, password=None) as server:
         assert server.running.first_start

@@ -77,6 +77,13 @@ async def closed_with(rig: Rig, *texts: str, token: str | None = None) -> int:
     return closed.value.rcvd.code
 
 
+@pytest.mark.parametrize("uri", ['wss://["127.0.0.1"]:7563/media', "https://127.0.0.1/", "wss://:port/media", ""])
+async def test_an_address_that_is_none_is_an_error_like_others(uri: str) -> None:
+    with pytest.raises(ProtocolError):
+        async with open_media_connection(uri, None, "token", Viewer()):
+            pass
+
+
 async def test_a_token_is_required_and_may_come_as_the_first_message(rig: Rig) -> None:
     assert await closed_with(rig, encode(Authenticate("stranger"))) == 4401
     assert await closed_with(rig, token="stranger") == 4401

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from common.api.service_channel import Notice
 from common.clients.management import ManagementClient
 from common.clients.service_channel import Connected, Lost, Missed, ServiceChannelClient, Told
 from common.foundation.errors import NotSignedIn
-from tests.support.management_rig import PASSWORD, Management, managing
+from tests.support.management_rig import PASSWORD, HandClock, Management, managing
 
 
 @contextmanager
@@ -69,3 +71,22 @@ def test_hears_that_its_session_ended(tmp_path: Path) -> None:
             lost = told()
             assert isinstance(lost, Lost)
             assert isinstance(lost.error, NotSignedIn)
+            with pytest.raises(NotSignedIn):
+                client.cameras()
+            while "no session" not in str(getattr(told(), "error", "")):  # it ends with that
+                continue
+
+
+def test_goes_on_with_another_token_when_its_own_was_refused(tmp_path: Path) -> None:
+    with managing(tmp_path) as site, ManagementClient(site.url, site.ca_pem, HandClock().monotonic_s) as client:
+        client.sign_in("admin", PASSWORD)
+        site.clock.move(4000)  # the client slept meanwhile: it does not know that its token has expired
+        with hearing(client, site.ca_pem) as told:
+            lost = told()
+            assert isinstance(lost, Lost)
+            assert isinstance(lost.error, NotSignedIn)
+            assert client.cameras() == ()  # renews it
+            while isinstance(heard := told(), Lost):
+                continue
+            assert isinstance(heard, Missed)
+            assert isinstance(told(), Connected)

@@ -44,8 +44,10 @@ class RunningSite:
 
 
 @contextmanager
-def running_site(data: Path) -> Iterator[RunningSite]:
-    """Start the servers on `data`, which may hold an earlier run's; stop them cleanly in the end."""
+def running_site(data: Path, settings: Mapping[str, str] | None = None) -> Iterator[RunningSite]:
+    """Start the servers on `data`, which may hold an earlier run's; stop them cleanly in the end.
+
+    `settings`: more environment variables for them."""
     data.mkdir(parents=True, exist_ok=True)
     password_file = data / "password"
     password_file.write_text(PASSWORD + "\n")
@@ -54,6 +56,7 @@ def running_site(data: Path) -> Iterator[RunningSite]:
         "VEDETTE_MANAGEMENT__HTTPS_PORT": "0",
         "VEDETTE_MANAGEMENT__ANNOUNCE": "false",
         "VEDETTE_RECORDING__MEDIA_PORT": "0",
+        **(settings or {}),
     }
     call = [sys.executable, "-m", "server", "run", "--json", "--data", str(data)]
     with subprocess.Popen(

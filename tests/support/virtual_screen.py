@@ -126,17 +126,18 @@ class VirtualScreen:
 
         until(still, "a still screen")
 
-    def stamps(self) -> dict[tuple[int, int], UtcUs]:
-        """Return the times that the pictures on the screen carry (`common.media.picture_stamp`), by their corner."""
+    def stamps(self, about_us: int | None = None) -> dict[tuple[int, int], UtcUs]:
+        """Return the times that the pictures on the screen carry (`common.media.picture_stamp`), by their corner;
+        those within a day of now, or of `about_us`."""
         grey = self.picture()[:, :, 2]  # red: the blue frame around a selected tile is black in it
-        now_us = SystemClock().now_us()
+        near_us = SystemClock().now_us() if about_us is None else about_us
         found: dict[tuple[int, int], UtcUs] = {}
         for top in range(0, grey.shape[0] - 30, 2):
             for left, right in _strips(grey[top]):
                 if any(abs(left - x) < 8 and 0 <= top - y < 40 for x, y in found):
                     continue
                 stamp = read_stamp(grey[top : top + 30, left:right])
-                if stamp is not None and abs(stamp - now_us) < _DAY_US:  # else it is chance: the check sum is small
+                if stamp is not None and abs(stamp - near_us) < _DAY_US:  # else it is chance: the check sum is small
                     found[left, top] = stamp
         return found
 

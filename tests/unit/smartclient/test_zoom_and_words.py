@@ -62,7 +62,7 @@ def test_an_old_picture_says_its_age_and_why() -> None:
     assert live_words(live, True, 0, "R").headline == ""
     old = live_words(live, True, 0, "R", age_us=5 * US_PER_S)
     assert "5 s old" in old.headline
-    assert "no newer picture" in old.detail
+    assert "No newer picture" in old.detail
     slow = FeedQuality("primary", 1920, 1080, Level.KEYFRAMES)
     assert "only keyframes" in live_words(live, True, 0, "R", age_us=5 * US_PER_S, quality=slow).detail
     assert live_words(FeedState("restarting"), True, 0, "R").headline
