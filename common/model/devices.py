@@ -2,11 +2,13 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
-from common.model.item import UNSET_TIME, Enabled, ItemPath, Kind, NamedItem, Seconds, Shown, Text
+from common.model.item import UNSET_TIME, Enabled, ItemPath, Kind, NamedItem, Shown, Text
 
 Password = Annotated[str, Field(max_length=1024)]
+MOST_IN_MEMORY_S = 15
+MOST_PREBUFFER_S = 3600
 RECORDED_TASKS = ("ChangeDeviceRecordingStorage",)
 
 
@@ -62,8 +64,14 @@ class RecordedDevice(Device):
     recording_enabled: Annotated[bool, Shown("Recording", "Record")] = True
     recording_storage: Annotated[ItemPath | None, Shown("Storage", "Record", refers=("storages",))] = None
     prebuffer_enabled: Annotated[bool, Shown("Pre-buffer", "Record")] = True
-    prebuffer_in_memory: Annotated[bool, Shown("Pre-buffer in memory", "Record", read_only=True)] = True
-    prebuffer_seconds: Annotated[Seconds, Shown("Pre-buffer length", "Record", unit="s")] = 3
+    prebuffer_in_memory: Annotated[
+        bool, Shown("Pre-buffer in memory", "Record", help="Off: on the disk of the storage, where it can be longer.")
+    ] = True
+    prebuffer_seconds: Annotated[
+        int,
+        Field(ge=0, le=MOST_PREBUFFER_S),
+        Shown("Pre-buffer length", "Record", unit="s", help=f"In memory at most {MOST_IN_MEMORY_S} s."),
+    ] = 3
     manual_recording_timeout_enabled: Annotated[bool, Shown("Stop recording by hand", "Record")] = True
     manual_recording_timeout_minutes: Annotated[
         int, Field(ge=1, le=14_400), Shown("Stop recording by hand after", "Record", unit="min")
@@ -73,6 +81,13 @@ class RecordedDevice(Device):
     failover_setting: Annotated[
         Literal["FullSupport", "LiveOnly", "Disabled"], Shown("When another server stands in", "Failover")
     ] = "FullSupport"
+
+    @field_validator("prebuffer_seconds")
+    @classmethod
+    def _memory_is_short(cls, seconds: int, info: ValidationInfo) -> int:
+        if info.data.get("prebuffer_in_memory", True) and seconds > MOST_IN_MEMORY_S:
+            raise ValueError(f"A pre-buffer in memory is at most {MOST_IN_MEMORY_S} s long; a longer one is on disk")
+        return seconds
 
 
 class Camera(RecordedDevice):

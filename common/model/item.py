@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
@@ -195,6 +195,5 @@ def _shown(name: str, field: FieldInfo) -> Shown:
 
 
 Enabled = Annotated[bool, Shown("Enabled")]
-Seconds = Annotated[int, Field(ge=0, le=15)]
 UNSET_TIME = "0001-01-01T00:00:00.0000000"
 """How the API writes a moment that has not come."""

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pytest
+
 from common.api.recorder_configuration import RecordedDevice, RecordedHardware
 from common.foundation.clock import SystemClock, UtcUs
 from common.foundation.errors import DeviceError
@@ -157,10 +159,14 @@ async def test_a_device_that_drops_and_returns_is_recorded_in_two_runs(tmp_path:
     assert stored(tmp_path) == (config, [u.data for u in (*sample[:40], *sample[:30])], 2)
 
 
-async def test_recording_by_hand_begins_with_the_prebuffer_without_gap_or_duplicate(tmp_path: Path) -> None:
-    camera_only = HARDWARE.model_copy(
-        update={"camera": RecordedDevice(id=CAMERA, name="Gate", recording_enabled=False, prebuffer_seconds=2)}
+@pytest.mark.parametrize("in_memory", [True, False])
+async def test_recording_by_hand_begins_with_the_prebuffer_without_gap_or_duplicate(
+    tmp_path: Path, in_memory: bool
+) -> None:
+    camera = RecordedDevice(
+        id=CAMERA, name="Gate", recording_enabled=False, prebuffer_seconds=2, prebuffer_in_memory=in_memory
     )
+    camera_only = HARDWARE.model_copy(update={"camera": camera})
 
     async def test(engine: Engine, camera: FakeCamera, listener: Listener, bus: AccessUnitBus) -> None:
         await engine.apply(Assignment(hardware=(camera_only,)))

@@ -12,6 +12,7 @@ from common.foundation.ids import DeviceId
 from common.media.access_unit import PRIMARY, AccessUnit, CodecConfig
 from server.recording.archiving.stage import Stage
 from server.recording.mediadb.contract import MediaReader, TrackKey
+from server.recording.mediadb.protecting import Protector
 from server.recording.mediadb.seals import Signer
 from server.recording.mediadb.settings import WriterSettings
 from server.recording.mediadb.writer import MediaDatabaseWriter
@@ -32,12 +33,19 @@ def recorded(root: Path, frames: int = 100, *, key: TrackKey = KEY, **sample: in
 
 
 def record_units(
-    root: Path, config: CodecConfig, units: Sequence[AccessUnit], key: TrackKey = KEY, signer: Signer | None = None
+    root: Path,
+    config: CodecConfig,
+    units: Sequence[AccessUnit],
+    key: TrackKey = KEY,
+    *,
+    signer: Signer | None = None,
+    protector: Protector | None = None,
 ) -> None:
     async def record() -> None:
         async with MediaDatabaseWriter(root, SystemClock(), SETTINGS, lambda event: None) as writer:
             assert await asyncio.to_thread(writer.cleaner.wait_repaired, 30)
             writer.set_signer(signer)
+            writer.set_protector(protector)
             track = writer.track(key)
             track.configure(config)
             for unit in units:

@@ -4,8 +4,10 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
+from common.api.recorder_configuration import RecordedArchive
 from common.foundation.clock import Clock, UtcUs
 from common.foundation.errors import StorageError
+from common.media.mp4.protection import Mp4Locked
 from server.recording.archiving.events import Report, SegmentNotMoved
 from server.recording.archiving.grooming import Groomed
 from server.recording.archiving.jobs import JobRun
@@ -13,8 +15,10 @@ from server.recording.archiving.moving import Mover, Rewritten, SourceUnreadable
 from server.recording.archiving.pacing import Pace
 from server.recording.archiving.places import segment_name
 from server.recording.archiving.protected import Gate, Locked
+from server.recording.archiving.rekeying import RenewableKeys
 from server.recording.archiving.stage import Stage
 from server.recording.mediadb.contract import Span
+from server.recording.mediadb.files import ReadableFile
 from server.recording.mediadb.index import SEALED, SegmentRow
 from server.recording.mediadb.seals import Signer
 
@@ -41,9 +45,11 @@ class Archiver:
         bytes_per_s: int,
         low_free_bytes: int,
         signer: Callable[[], Signer | None] = lambda: None,
+        keys: RenewableKeys | None = None,
         gate: Gate = nullcontext,
     ) -> None:
-        """`signer`: signs what is thinned out, where it was signed before."""
+        """`signer`: signs what is thinned out, where it was signed before. `keys`: of what is encrypted; without them
+        it moves as it is."""
         self._source = source
         self._target = target
         self._prepare = prepare
@@ -54,6 +60,8 @@ class Archiver:
         self._bytes_per_s = bytes_per_s
         self._low_free_bytes = low_free_bytes
         self._signer = signer
+        self._keys = keys
+        self._keyless = False
         self._told: set[tuple[str, str, int]] = set()
 
     def urgent(self) -> bool:
@@ -134,8 +142,18 @@ class Archiver:
             yield None
             return
         with source.files.open(segment_name(row.key, row.start)) as file:
-            groomed = Groomed(file, row.start, archive.groom, archive.groom_fps, self._signer())
-            yield None if groomed.keeps_all else groomed
+            groomed = self._thinned(file, row, archive)
+            yield None if groomed is None or groomed.keeps_all else groomed
+
+    def _thinned(self, file: ReadableFile, row: SegmentRow, archive: RecordedArchive) -> Groomed | None:
+        """None when the segment is encrypted and its key is not known: it moves as it is."""
+        try:
+            return Groomed(file, row.start, archive.groom, archive.groom_fps, signer=self._signer(), keys=self._keys)
+        except Mp4Locked as error:
+            if not self._keyless:
+                log.warning("encrypted segments not thinned out", extra={"reason": str(error)})
+            self._keyless = True
+            return None
 
     def _tell(self, row: SegmentRow, error: SourceUnreadable) -> None:
         """Report a segment that cannot be moved, once in this process's life."""

@@ -19,6 +19,7 @@ from server.recording.archiving.retention import Retention
 from server.recording.archiving.schedule import next_run
 from server.recording.archiving.scrubbing import Scrubber
 from server.recording.archiving.stage import Stage, open_stages
+from server.recording.keys.chest import KeyChest
 from server.recording.storages.signatures import Signatures
 
 _INDEX, _ARCHIVE, _RETENTION, _SCRUB = range(4)  # rank
@@ -46,6 +47,7 @@ class Workshop:
         self._gate = gate
         self._report = report
         self._signatures = Signatures(data, lambda event: None)  # it logs; what is signed stays as it is without a key
+        self._keys = KeyChest(data)
         self._prepare: Callable[[Stage], None] = lambda stage: stage.prepare(data)
         self._storages = [open_stages(planned.storage, planned.root, data) for planned in plan.storages]
 
@@ -86,6 +88,7 @@ class Workshop:
             bytes_per_s=self._plan.bytes_per_s,
             low_free_bytes=self._plan.low_free_bytes,
             signer=self._signatures.read,
+            keys=self._keys,
         )
 
         def next_due(now: UtcUs, last: UtcUs | None) -> UtcUs:

@@ -6,8 +6,9 @@ from typing import Protocol
 from common.foundation.clock import UtcUs
 from common.media.access_unit import AccessUnit, CodecConfig, MediaKind
 from common.media.mp4.boxes import Mp4Damaged
-from common.media.mp4.reader import Fragment, Scan, read_init, read_units, scan_fragments
+from common.media.mp4.reader import Fragment, Scan, read_init, scan_fragments
 from common.media.mp4.writer import fragment_header, ticks_to_us
+from server.recording.archiving.rekeying import NoRenewableKeys, Plain, RenewableKeys, samples_of
 from server.recording.archiving.resealing import Resealing
 from server.recording.archiving.thinning import FrameRate, KeyframesOnly
 from server.recording.mediadb.files import ReadableFile
@@ -34,14 +35,23 @@ def thinner(mode: str, fps: float, config: CodecConfig) -> Thinner | None:
 class Groomed:
     """A segment's bytes with fewer pictures. Take all `chunks` once, then `table` describes them."""
 
-    def __init__(self, file: ReadableFile, start: UtcUs, mode: str, fps: float, signer: Signer | None = None) -> None:
+    def __init__(
+        self,
+        file: ReadableFile,
+        start: UtcUs,
+        mode: str,
+        fps: float,
+        *,
+        signer: Signer | None = None,
+        keys: RenewableKeys | None = None,
+    ) -> None:
         """`start`: what the file is named after. `keeps_all`: there is nothing to be left out. `signer`: signs what was
-        signed. Raises Mp4Damaged or OSError."""
+        signed. `keys`: of what is encrypted, which is encrypted anew. Raises Mp4Damaged, Mp4Locked or OSError."""
         self._file = file
         self._init = read_init(file.read)
-        locked = self._init.protection is not None  # moves as it is: pictures are chosen by what is in them
-        self._thinner = None if locked else thinner(mode, fps, self._init.config)
+        self._thinner = thinner(mode, fps, self._init.config)
         self.keeps_all = self._thinner is None
+        self._samples = Plain() if self.keeps_all else samples_of(self._init, keys or NoRenewableKeys())
         self.table = FragmentTable(self._init.config.timescale, start)
         self._offset = 0
         self._sequence = 0
@@ -52,7 +62,7 @@ class Groomed:
         assert self._thinner is not None
         scan = scan_fragments(self._file.read, self._init.size_bytes, self._file.size_bytes(), finished=True)
         head, named = self._file.read(0, self._init.size_bytes), self.table.file_start or 0
-        self._seals = Resealing(self._file, head, scan, named, self._signer)
+        self._seals = Resealing(self._file, head, scan, named, signer=self._signer, renewed=self._samples.head)
         start = self._seals.head
         self._offset = len(start)
         yield start
@@ -99,7 +109,7 @@ class Groomed:
             size_bytes += fragment.size_bytes
             if size_bytes > _MOST_GOP_BYTES:
                 raise Mp4Damaged("a GOP is too large to be groomed")
-            units = read_units(data, self._init.config)
+            units = self._samples.read(data, self._init.config)
             behind = [unit.dts for unit in units[1:]] + [expected]
             gop += zip(units, behind, strict=True)
         if gop:
@@ -107,8 +117,9 @@ class Groomed:
 
     def _fragment(self, units: list[AccessUnit], next_dts: int) -> bytes:
         self._sequence += 1
-        header = fragment_header(self._sequence, units, next_dts, 0, self._init.config)
-        data = self._seals.sealed((header, *(unit.data for unit in units)))
+        samples, encryption = self._samples.written(units)
+        header = fragment_header(self._sequence, units, next_dts, 0, self._init.config, encryption=encryption)
+        data = self._seals.sealed((header, *samples))
         first = units[0]
         self.table.append(
             Fragment(

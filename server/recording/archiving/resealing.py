@@ -3,7 +3,7 @@
 A segment whose seals do not hold must not get new ones: then it is moved as it is, with what proves the damage.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from common.media.mp4.boxes import Mp4Damaged
@@ -28,13 +28,23 @@ class Resealing:
     Where the segment has none, it gets none. One that was not signed when it was recorded is not signed now.
     """
 
-    def __init__(self, file: ReadableFile, head: bytes, scan: Scan, start_us: int, signer: Signer | None) -> None:
-        """`head`: the beginning of the old file. `start_us`: the start of the segment, as its file is named."""
+    def __init__(
+        self,
+        file: ReadableFile,
+        head: bytes,
+        scan: Scan,
+        start_us: int,
+        *,
+        signer: Signer | None,
+        renewed: Callable[[bytes], bytes] = lambda head: head,
+    ) -> None:
+        """`head`: the beginning of the old file. `start_us`: the start of the segment, as its file is named. `renewed`
+        makes the new file's beginning, without seals, of the old one's."""
         self._old_head = head_hash(head)
         self._number = 0
         self._chain = self._old_head
         self._sealer: SegmentSealer | None = None
-        self.head = head
+        self.head = renewed(head)
         start = chain_start(head)
         if start is None:
             return
@@ -45,7 +55,7 @@ class Resealing:
             raise Mp4Damaged("it is signed, and cannot be signed again: there is no key")
         self._sealer = SegmentSealer(last.name, start_us, signer if start.public_key else None)
         groomed = start.groomed_from or GroomedFrom(self._old_head, last.number, last.chain)
-        self.head = self._sealer.begin(without_chain_start(head), start.previous, groomed)
+        self.head = self._sealer.begin(without_chain_start(self.head), start.previous, groomed)
 
     def read(self, fragment: Fragment, data: bytes) -> None:
         """Check an old fragment, one after the other."""

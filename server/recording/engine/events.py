@@ -23,6 +23,8 @@ from server.recording.storages.events import (
     AnyStorageEvent,
     KeysUnusable,
     KeysUsable,
+    PreBuffersInMemory,
+    PreBuffersOnDisk,
     SigningFailed,
     SigningWorks,
     SpillBegan,
@@ -90,6 +92,10 @@ class EventWriter:
                 self.event("storage_keys_unusable", "error", path=path, reason=reason)
             case KeysUsable(path):
                 self.event("storage_keys_usable", "warning", path=path)
+            case PreBuffersInMemory(path, reason):
+                self.event("prebuffers_in_memory", "error", path=path, reason=reason)
+            case PreBuffersOnDisk(path):
+                self.event("prebuffers_on_disk", "warning", path=path)
             case SigningFailed(reason):
                 self.event("signing_failed", "error", reason=reason)
             case SigningWorks():

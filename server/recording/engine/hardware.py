@@ -17,9 +17,11 @@ from common.foundation.ids import DeviceId, HardwareId
 from common.media.access_unit import PRIMARY, SECONDARY
 from server.recording.drivers.contract import DeviceAddress
 from server.recording.ingest.bus import AccessUnitBus, DeviceState
-from server.recording.ingest.recording import TrackRecorder
+from server.recording.ingest.recording import Recorder, TrackRecorder
 from server.recording.ingest.session import DeviceFeed, DriverFor, keep_recording
 from server.recording.mediadb.contract import TrackKey
+from server.recording.prebuffer.recorder import SpooledRecorder
+from server.recording.storages.device_storage import DeviceStorage
 from server.recording.storages.reading import StoragesReader
 from server.recording.storages.writers import StorageWriters
 
@@ -126,15 +128,15 @@ class Engine:
 
     def _start(self, hardware: RecordedHardware, floors: dict[TrackKey, int]) -> None:
         recorded = self._is_recorded(hardware)
-        buffers = {device.id: device.prebuffer_seconds for device in _devices(hardware)}
+        devices = {device.id: device for device in _devices(hardware)}
         tracks = _recorded_tracks(hardware)
 
-        def recorder_for(key: TrackKey) -> TrackRecorder | None:
+        def recorder_for(key: TrackKey) -> Recorder | None:
             if key not in tracks:
                 return None
             running = self._running.get(hardware.id)
             now = recorded if running is None else self._is_recorded(running.hardware)
-            return TrackRecorder(self._storages.track(key), buffers[key.device], recording=now(key.device))
+            return self._recorder(key, devices[key.device], recording=now(key.device))
 
         address = DeviceAddress(
             name=hardware.name,
@@ -159,11 +161,27 @@ class Engine:
         )
         self._running[hardware.id] = _Running(hardware, feed, task)
 
+    def _recorder(self, key: TrackKey, device: RecordedDevice, *, recording: bool) -> Recorder:
+        """What stores a track, with its pre-buffer in memory or on the disk of its storage."""
+        writer = self._storages.track(key)
+        if device.prebuffer_in_memory or not device.prebuffer_seconds:
+            return TrackRecorder(writer, device.prebuffer_seconds, recording=recording)
+        return SpooledRecorder(
+            key,
+            writer,
+            DeviceStorage(self._storages, key.device),
+            device.prebuffer_seconds,
+            clock=self._clock,
+            start=lambda work, name: self._tasks.create_task(work, name=name),
+            recording=recording,
+        )
+
     async def _stop(self, item: HardwareId, *, for_good: bool) -> None:
         running = self._running.pop(item)
         running.task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running.task
+        await running.feed.close()
         for key in _recorded_tracks(running.hardware):
             await self._storages.close_track(key)
         if for_good:

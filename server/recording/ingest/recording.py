@@ -1,8 +1,29 @@
 """What of a track is kept: everything, or only while somebody records by hand, with the pre-buffer before it."""
 
+from typing import Protocol
+
 from common.media.access_unit import AccessUnit, CodecConfig
 from server.recording.ingest.prebuffer import PreBuffer
 from server.recording.mediadb.contract import TrackWriter
+
+
+class Recorder(Protocol):
+    """Stores a track, or what came before recording starts. Called on the event loop; returns at once."""
+
+    def configure(self, config: CodecConfig) -> None:
+        """In force from the next unit."""
+
+    def write(self, unit: AccessUnit, *, new_run: bool) -> None:
+        """Store the unit, or keep it in case that recording starts."""
+
+    def end_run(self) -> None:
+        """The stream broke here."""
+
+    def set_recording(self, on: bool) -> None:
+        """Start with what was kept, or stop."""
+
+    async def close(self) -> None:
+        """Returns when all that is to be recorded was handed to the writer. Nothing may be written afterwards."""
 
 
 class TrackRecorder:
@@ -55,3 +76,7 @@ class TrackRecorder:
             self._writer.configure(self._config)
         for unit in self._prebuffer.take():
             self._writer.write(unit)
+
+    async def close(self) -> None:
+        """Nothing waits here."""
+        self._prebuffer.clear()

@@ -14,7 +14,7 @@ from common.foundation.ids import DeviceId
 from common.media.access_unit import PRIMARY, MediaKind, TrackName
 from server.recording.drivers.contract import DeviceAddress, DeviceTrack, Driver, RawUnit
 from server.recording.ingest.bus import AccessUnitBus, DeviceState
-from server.recording.ingest.recording import TrackRecorder
+from server.recording.ingest.recording import Recorder
 from server.recording.ingest.timeline import MOST_LIP_SYNC_US, LipSync, TrackTimeline
 from server.recording.ingest.watchdog import Watchdog
 from server.recording.mediadb.contract import TrackKey
@@ -34,7 +34,7 @@ class _Track:
     timeline: TrackTimeline
     timescale: int
     video: bool
-    recorder: TrackRecorder | None
+    recorder: Recorder | None
 
 
 class DeviceFeed:
@@ -46,7 +46,7 @@ class DeviceFeed:
         bus: AccessUnitBus,
         clock: Clock,
         *,
-        recorder_for: Callable[[TrackKey], TrackRecorder | None],
+        recorder_for: Callable[[TrackKey], Recorder | None],
         recorded_until: Callable[[TrackKey], int],
     ) -> None:
         """`recorder_for`: who stores a track, None when it is only watched. `recorded_until`: nothing of a track may
@@ -156,6 +156,10 @@ class DeviceFeed:
         for track in self._known.values():
             if track.recorder is not None:
                 track.recorder.set_recording(on(track.device))
+
+    async def close(self) -> None:
+        """The hardware is not recorded here any more: returns when the writers have all that is to be recorded."""
+        await asyncio.gather(*(track.recorder.close() for track in self._known.values() if track.recorder is not None))
 
 
 async def keep_recording(

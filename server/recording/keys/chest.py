@@ -18,7 +18,7 @@ from pathlib import Path
 
 from common.foundation.errors import StorageError
 from common.foundation.places import write_private
-from common.media.mp4.protection import Mp4Locked, Protection
+from common.media.mp4.protection import Mp4Locked, Protection, new_protection
 from server.recording.keys.ring import KEY_BYTES, KeyRing, StorageKey, read_ring
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,12 @@ class KeyChest:
                 while len(self._content) > _MOST_KNOWN:
                     self._content.popitem(last=False)
             return known
+
+    def renewed(self, protection: Protection) -> tuple[Protection, bytes]:
+        """Make another content key under the storage key of `protection`; return how its file tells of it, and the key.
+        Raises Mp4Locked when this recorder does not have that storage key."""
+        with self._lock:
+            return new_protection(protection.storage_key, self._storage_secret(protection.storage_key))
 
     def newest(self, storage: str) -> StorageKey:
         """Return the key that new files of a storage are encrypted with. Raises StorageError when there is none yet."""

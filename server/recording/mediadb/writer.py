@@ -28,7 +28,7 @@ from server.recording.mediadb.protecting import KeysMissing, Protector
 from server.recording.mediadb.seals import ChainEnd, Signer
 from server.recording.mediadb.segment_file import PendingFragment, Sealing, SegmentFile
 from server.recording.mediadb.settings import Limits, WriterSettings
-from server.recording.mediadb.space import DiskReserved, Room
+from server.recording.mediadb.space import DiskReserved, Room, free_bytes
 from server.recording.mediadb.track import QueuedTrackWriter
 
 log = logging.getLogger(__name__)
@@ -433,6 +433,20 @@ class MediaDatabaseWriter:
     def works(self) -> bool:
         """Try whether the storage can be written to again: it is there, keeps up, and has room. Blocking."""
         return self.queued_bytes * 4 <= self.settings.queue_bytes and self._storage.tried()
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether so little waits that recordings from earlier may be added to what is live."""
+        return self.queued_bytes * 8 <= self.settings.queue_bytes
+
+    def spool_room(self, size_bytes: int) -> None:
+        """Raise StorageError or OSError unless something else than recordings may be written here. Blocking."""
+        self._storage.prepare()
+        least = min(self.settings.short_free_bytes, self.settings.min_free_bytes)
+        if free_bytes(self.root) - size_bytes < least:
+            raise DiskReserved(
+                f"less than {least >> 20} MB would stay free", path=str(self.root), reserve_mb=least >> 20
+            )
 
     @property
     def cleaner(self) -> Cleaner:

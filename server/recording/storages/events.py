@@ -50,6 +50,30 @@ class KeysUsable:
     path: str
 
 
-OwnEvent = SpillBegan | SpillEnded | SigningFailed | SigningWorks | KeysUnusable | KeysUsable
+@dataclass(frozen=True, slots=True)
+class PreBuffersInMemory:
+    """The disk does not take the pre-buffers that belong on it: they are in memory, and so shorter. Sent once."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PreBuffersOnDisk:
+    """The disk takes them again."""
+
+    path: str
+
+
+OwnEvent = (
+    SpillBegan
+    | SpillEnded
+    | SigningFailed
+    | SigningWorks
+    | KeysUnusable
+    | KeysUsable
+    | PreBuffersInMemory
+    | PreBuffersOnDisk
+)
 AnyStorageEvent = StorageEvent | OwnEvent
 OnAnyEvent = Callable[[AnyStorageEvent], None]

@@ -21,6 +21,8 @@ from server.recording.mediadb.protecting import KeysMissing, Protector
 from server.recording.mediadb.settings import WriterSettings
 from server.recording.mediadb.storages import known_storage, remember_storage
 from server.recording.mediadb.writer import MediaDatabaseWriter
+from server.recording.prebuffer.folders import remove_left_over
+from server.recording.prebuffer.spool import Spool
 from server.recording.storages.events import KeysUnusable, KeysUsable, OnAnyEvent, SpillBegan, SpillEnded
 from server.recording.storages.places import limits_of, storage_root, storages_or_default
 from server.recording.storages.routing import RoutedTrackWriter
@@ -48,6 +50,15 @@ class _Open:
     keys_due_s: float = 0.0
     spilled_to: "_Open | None" = None
     closing: "asyncio.Future[None] | None" = None
+
+    # as a Disk of pre-buffers
+
+    @property
+    def encrypted(self) -> bool:
+        return self.storage.encryption != "None"
+
+    def spool_room(self, size_bytes: int) -> None:
+        self.writer.spool_room(size_bytes)
 
     async def close(self) -> None:
         """Seal everything. Whoever waits for it may be cancelled: the closing goes on, and can be waited for again."""
@@ -78,6 +89,7 @@ class StorageWriters:
         self._default = ""
         self._homes: Mapping[DeviceId, str] = {}
         self._tracks: dict[TrackKey, RoutedTrackWriter] = {}
+        self._spools: dict[Path, Spool] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -87,6 +99,7 @@ class StorageWriters:
     ) -> None:
         everything = (*self._open.values(), *self._retired)
         await asyncio.gather(*(each.close() for each in everything))
+        await asyncio.gather(*(spool.close() for spool in self._spools.values()))
 
     async def apply(self, storages: Sequence[RecordedStorage], retain_minutes: int) -> None:
         """Have these storages from now on; with none, the recorder's own folder with that retention."""
@@ -125,6 +138,23 @@ class StorageWriters:
         known = self._tracks.pop(key, None)
         if known is not None:
             await known.close()
+
+    def spool_of(self, device: DeviceId) -> Spool:
+        """Where pre-buffers of a device are kept on disk."""
+        opened = self._target(self._home_of(device))
+        known = self._spools.get(opened.root)
+        if known is None:
+            known = self._spools[opened.root] = Spool(opened, self._clock, self._on_event)
+        known.disk = opened  # that of this folder may have been closed and opened again
+        return known
+
+    def keeps_up(self, device: DeviceId) -> bool:
+        """Whether the storage of a device can take more than what is live."""
+        return self._target(self._home_of(device)).writer.keeps_up
+
+    def lost(self, event: Overflow) -> None:
+        """What was to be recorded did not come as far as a storage."""
+        self._on_event(event)
 
     def folder_of(self, device: DeviceId) -> str:
         """The folder that a device records into, as storage events name it."""
@@ -266,6 +296,13 @@ class StorageWriters:
         log.error("storage spills", extra={"path": str(opened.root), "to": str(other.root)})
         self._on_event(SpillBegan(str(opened.root), str(other.root), opened.health.reason))
 
+    async def _tidy(self, root: Path) -> None:
+        """Delete the pre-buffers of engines that were killed."""
+        try:
+            await asyncio.to_thread(remove_left_over, root)
+        except OSError as error:
+            log.warning("pre-buffers left over", extra={"path": str(root), "reason": error.strerror})
+
     async def _watch(self, opened: _Open) -> None:
         if not opened.remembered and opened.writer.storage_id is not None:
             opened.remembered = True
@@ -273,6 +310,7 @@ class StorageWriters:
                 await asyncio.to_thread(remember_storage, self._data, opened.root, opened.writer.storage_id)
             except (OSError, StorageError) as error:
                 log.error("storage not remembered", extra={"path": str(opened.root), "reason": str(error)})
+            await self._tidy(opened.root)
         if opened.storage.encryption != "None" and self._keys_due(opened):
             await self._protect(opened)
         if opened.storage.signing and self._signatures.signer is None:

@@ -63,7 +63,7 @@ def test_every_page_has_a_line_for_what_an_administrator_may_set(kind: str) -> N
 
 def test_ranges_and_secrets_come_from_the_declaration() -> None:
     prebuffer = next(line for line in lines_of("cameras") if line.name == "prebufferSeconds")
-    assert (prebuffer.control, prebuffer.least, prebuffer.most, prebuffer.unit) == (Control.NUMBER, 0, 15, "s")
+    assert (prebuffer.control, prebuffer.least, prebuffer.most, prebuffer.unit) == (Control.NUMBER, 0, 3600, "s")
     controls = {line.name: line for line in lines_of("hardware")}
     assert controls["password"].control is Control.SECRET
     assert controls["transport"].choices == ("auto", "tcp", "udp")

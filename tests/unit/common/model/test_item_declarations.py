@@ -36,6 +36,14 @@ def test_each_problem_is_told_by_property():
     assert problems["shortName"] == "Control characters are not allowed."
 
 
+def test_a_long_prebuffer_belongs_on_disk():
+    assert Camera.model_validate({"name": "x", "prebufferSeconds": 120, "prebufferInMemory": False})
+    for wrong in ({"prebufferSeconds": 16}, {"prebufferSeconds": 3601, "prebufferInMemory": False}):
+        with pytest.raises(ValidationError) as told:
+            Camera.model_validate({"name": "x", **wrong})
+        assert set(problems_of(told.value)) == {"prebufferSeconds"}
+
+
 def test_secrets_are_marked():
     assert Hardware.secrets() == {"password"}
     assert "password" in Hardware.writable()
