@@ -80,6 +80,7 @@ _GLYPHS = {
     "theme": "ph.moon",
     "time": "ph.clock",
     "unlink": "ph.link-simple-break",
+    "up": "ph.caret-up",
     "user": "ph.user",
     "users": "ph.users",
     "view": "ph.monitor",

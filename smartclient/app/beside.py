@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from PySide6.QtCore import QObject
 
 from common.clients.views import SiteView
+from smartclient.app.hotspots import Hotspots
 from smartclient.app.listening import Listening
 from smartclient.live.grid import TileGrid
 from smartclient.options.views import SavedView
@@ -27,6 +28,7 @@ class BesideWindows(QObject):
         *,
         watch: SiteWatch,
         listening: Listening,
+        hotspots: Hotspots,
         acts: Callable[[], Mapping[str, Callable[[], object]]],
     ) -> None:
         super().__init__(desk)
@@ -35,6 +37,7 @@ class BesideWindows(QObject):
         self._playback = playback
         self._watch = watch
         self._listening = listening
+        self._hotspots = hotspots
         self._acts = acts
         desk.opened.connect(self._opened)
         views.window_asked.connect(self._show_view)
@@ -70,4 +73,9 @@ class BesideWindows(QObject):
         numbers.entered.connect(show_numbered)
         window.number_typed.connect(numbers.digit)
         window.recorded_grid.go_asked.connect(self._playback.master.seek)
-        window.bind_keys({**self._acts(), "listen": listen})
+
+        def zero() -> None:
+            numbers.digit(0) if numbers.begun else self._hotspots.go_to(window.grid)
+
+        self._hotspots.join(window.live_grid, window.recorded_grid)
+        window.bind_keys({**self._acts(), "listen": listen, "hotspot": zero})

@@ -16,6 +16,7 @@ from common.ui.session import Session
 from common.ui.window_size import first_size
 from common.ui.words import sentence, words
 from smartclient.app.beside import BesideWindows
+from smartclient.app.hotspots import Hotspots
 from smartclient.app.keys import KeyMap
 from smartclient.app.last_view import LastView
 from smartclient.app.listening import Listening
@@ -112,8 +113,16 @@ class SmartClientWindow(QMainWindow):
         column.addWidget(self.notice)
         column.addWidget(self.splitter, 1)
         self.setCentralWidget(body)
+        self.hotspots = Hotspots(self)
+        self.hotspots.join(self.live_grid, self.playback.grid)
         self.beside = BesideWindows(
-            self.desk, self.views, self.playback, watch=self.watch, listening=self.listening, acts=self._acts
+            self.desk,
+            self.views,
+            self.playback,
+            watch=self.watch,
+            listening=self.listening,
+            hotspots=self.hotspots,
+            acts=self._acts,
         )
         self._connect()
         acts = self._acts()
@@ -151,6 +160,7 @@ class SmartClientWindow(QMainWindow):
         self.playback.live_asked.connect(self.show_live)
         self.desk.said.connect(lambda said: self.notice.say("info", said))
         self.views.opened.connect(self._view_opened)
+        self.hotspots.said.connect(lambda said: self.notice.say("info", said))
         self.views.said.connect(lambda said: self.notice.say("info", said))
         self.views.deleted.connect(lambda said: self.notice.say("ok", said, words("views.undo"), self.views.store.undo))
         self.views.store.failed.connect(self.notice.say_error)
@@ -178,7 +188,8 @@ class SmartClientWindow(QMainWindow):
             "show_live": self.show_live,
             "show_playback": self.show_playback,
             **{f"layout_{number}": partial(self.set_layout, square(number)) for number in SQUARES[:9]},
-            **{f"number_{digit}": partial(self.views.numbers.digit, digit) for digit in range(10)},
+            **{f"number_{digit}": partial(self.views.numbers.digit, digit) for digit in range(1, 10)},
+            "hotspot": self._zero,
             "new_window": lambda: self.beside.show_again(self.grid),
             "save_view": self.views.save,
             "new_view": lambda: self.views.new_view(self.views.panel.tree.current_key()),
@@ -219,6 +230,11 @@ class SmartClientWindow(QMainWindow):
     def grid(self) -> TileGrid:
         """The grid of the tab that is open."""
         return self.playback.grid if self.tabs.currentIndex() == PLAYBACK else self.live_grid
+
+    def _zero(self) -> None:
+        """0: the end of a view's number, or the hotspot."""
+        numbers = self.views.numbers
+        numbers.digit(0) if numbers.begun else self.hotspots.go_to(self.grid)
 
     def show_live(self) -> None:
         self.tabs.setCurrentIndex(LIVE)

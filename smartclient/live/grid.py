@@ -6,10 +6,12 @@ from PySide6.QtWidgets import QStyle, QWidget
 
 from common.foundation.clock import UtcUs
 from common.ui.theme import set_role
+from smartclient.live.standing import Standing
 from smartclient.live.tile import Tile
 from smartclient.live.wording import LOOK_US
 from smartclient.site.snapshot import Site, SiteCamera
 from smartclient.video.engine import VideoEngine
+from smartclient.views.items import Hotspot
 from smartclient.views.layouts import MOST_PLACES, SIDE, Layout, Place, across, neighbour, square
 
 _GAP_PX = 2
@@ -42,6 +44,8 @@ class TileGrid(QWidget):
         self._maximised: int | None = None
         self._listened = ""
         self._recorded = recorded
+        self.standing = Standing(self)
+        self.standing.turned.connect(self._fill_again)
         self.tiles: list[Tile] = []
         self._look = QTimer(self)
         self._look.setInterval(LOOK_US // 1000)
@@ -77,17 +81,26 @@ class TileGrid(QWidget):
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """The cameras of all places, "" where there is none."""
+        """What stands in all places: a camera, "" for nothing, or the text of an item (see `views.items`)."""
         return tuple(self._cameras)
 
     def shown_cameras(self) -> tuple[str, ...]:
         """The cameras that the layout shows now, each once."""
         places = self._places()
-        return tuple(dict.fromkeys(self._cameras[place] for place in places if self._cameras[place]))
+        return tuple(dict.fromkeys(camera for place in places if (camera := self.camera_at(place))))
+
+    def camera_at(self, place: int) -> str:
+        """The camera that a place shows now, also as a hotspot or in its turn; "" for none."""
+        return self.standing.camera(place, self._cameras[place])
 
     @property
     def selected_camera(self) -> str:
-        return self._cameras[self._selected]
+        return self.camera_at(self._selected)
+
+    @property
+    def site(self) -> Site:
+        """The cameras that there are."""
+        return self._site
 
     @property
     def selected_tile(self) -> Tile:
@@ -152,7 +165,7 @@ class TileGrid(QWidget):
 
     def remove_selected(self) -> None:
         """Empty the selected tile (Delete)."""
-        if self.selected_camera:
+        if self._cameras[self._selected]:
             self._maximised = None
             self._arrange()
             self.put(self._selected, "")
@@ -166,6 +179,24 @@ class TileGrid(QWidget):
         self._fill(other)
         self.select(other)
         self.changed.emit()
+
+    # items
+
+    def show_hotspot(self, camera: str) -> None:
+        """Show the camera that was selected, here or in another window, in the hotspots."""
+        if camera and camera != self.standing.hotspot:
+            self.standing.hotspot = camera
+            for place in self.hotspots():
+                self._fill_again(place)
+
+    def hotspots(self) -> tuple[int, ...]:
+        """The places of the layout that are hotspots."""
+        return tuple(n for n in range(len(self._arrangement)) if isinstance(self.standing.item(n), Hotspot))
+
+    def _fill_again(self, place: int) -> None:
+        self._fill(place)
+        if place == self._selected:
+            self.selected.emit(self.selected_camera)
 
     # selection
 
@@ -221,6 +252,7 @@ class TileGrid(QWidget):
         """Stop all pictures for good."""
         self._look.stop()
         self._engine.select(self, None)
+        self.standing.end()
         for tile in self.tiles:
             tile.release()
 
@@ -242,8 +274,9 @@ class TileGrid(QWidget):
     def _fill(self, place: int) -> None:
         if place >= len(self.tiles):
             return
-        camera: SiteCamera | None = self._site.camera(self._cameras[place])
         tile = self.tiles[place]
+        self.standing.put(tile, self._cameras[place], lambda key: self._site.camera(key) is not None)
+        camera: SiteCamera | None = self._site.camera(self.camera_at(place))
         if camera is None:
             tile.show_camera("", "", "", "")
         else:

@@ -75,6 +75,10 @@ class Tile(QWidget):
         self.setObjectName(f"tile_{place}")
         self.place = place
         self.camera = ""
+        self.caption = ""
+        """What shows its camera here: a hotspot, a carousel; "" for the camera itself."""
+        self.faced = False
+        """Something that is no camera covers it."""
         self.playhead_us: UtcUs | None = None
         self._name = ""
         self._recorder = ("", "")
@@ -114,7 +118,7 @@ class Tile(QWidget):
         """Show this camera from now on; "" empties the tile."""
         moved = (camera, recorder) != (self.camera, self._recorder[0])
         self.camera, self._name, self._recorder = camera, name, (recorder, recorder_name)
-        self.setAccessibleName(name or words("smart.empty_tile"))
+        self.setAccessibleName(name or self.caption or words("smart.empty_tile"))
         if moved:
             self.end_own()
             self._stop()
@@ -326,7 +330,7 @@ class Tile(QWidget):
             painter.fillRect(self.rect(), colour("base"))
             if self.camera:
                 self._paint_camera(painter)
-            else:
+            elif not self.faced:
                 paint_empty(painter, self.rect().adjusted(4, 4, -4, -4), self._selected)
             if self._selected or self._drop_here:
                 paint_edge(painter, self.rect(), dashed=not self._selected)
@@ -351,9 +355,8 @@ class Tile(QWidget):
         note, tint = self._bar_note()
         badge, badge_tint = self._badge()
         bar = QRect(2, 2, self.width() - 4, self._bar_px())
-        paint_bar(
-            painter, bar, self.font(), TileBar(self._name, self._dot(), note, tint, self._listened, badge, badge_tint)
-        )
+        name = f"{self.caption} · {self._name}" if self.caption else self._name
+        paint_bar(painter, bar, self.font(), TileBar(name, self._dot(), note, tint, self._listened, badge, badge_tint))
 
     def _greyed(self, image: QImage) -> QImage:
         """The last picture without its colours, made once."""
@@ -449,12 +452,12 @@ class Tile(QWidget):
         self._pressed_at = None
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton and self.camera:
+        if event.button() == Qt.MouseButton.LeftButton and (self.camera or self.faced):
             self.opened.emit(self.place)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         start = self._pressed_at
-        if start is None or not self.camera:
+        if start is None or not (self.camera or self.faced):
             return
         if self.zoom.active:
             self._pan(start, event.position().toPoint())
@@ -528,7 +531,7 @@ class Tile(QWidget):
             if isinstance(source, Tile) and source.parent() is self.parent():
                 self.swapped.emit(source.place, self.place)
             elif isinstance(source, Tile):  # of another window: it keeps its camera
-                self.dropped.emit(self.place, (source.camera,))
+                self.dropped.emit(self.place, (source.camera,) if source.camera else ())
         elif keys := dragged_keys(data):
             event.acceptProposedAction()
             self.dropped.emit(self.place, keys)

@@ -30,6 +30,8 @@ class TileActs(QObject):
         return {
             "snapshot": self.snapshot,
             "replay": lambda: self.play_own(REPLAY_US, replay=True),
+            "carousel_back": lambda: self._turn(-1),
+            "carousel_on": lambda: self._turn(1),
             "own_time": lambda: self.play_own(JUMP_US, replay=False),
             "own_play_pause": self.play_or_pause,
             "own_back": lambda: self._jump(-JUMP_US),
@@ -49,6 +51,12 @@ class TileActs(QObject):
     def play_own(self, back_us: int, *, replay: bool) -> None:
         """R: play what was recorded in the selected tile, the others stay live. Once more: from there again."""
         self._tile.play_own(back_us, replay=replay)
+
+    def _turn(self, by: int) -> None:
+        """Page up and down: the camera before or behind in the selected tile's carousel."""
+        turn = self._grid().standing.turn(self._tile.place)
+        if turn is not None:
+            turn.step(by)
 
     def play_or_pause(self) -> None:
         if self._tile.own is not None:

@@ -21,6 +21,11 @@ class NumberEntry(QObject):
         self._timer.setInterval(_WAIT_MS)
         self._timer.timeout.connect(self._finish)
 
+    @property
+    def begun(self) -> bool:
+        """Whether a number is being typed."""
+        return bool(self._typed)
+
     def digit(self, digit: int) -> None:
         """A digit was pressed: a longer number may follow, if there is one that begins so."""
         self._typed += str(digit)

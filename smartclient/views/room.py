@@ -13,7 +13,7 @@ from smartclient.views.numbers import NumberEntry
 from smartclient.views.panel import ViewPanel, side_of
 from smartclient.views.set_up import SetUp
 from smartclient.views.store import Done, ViewStore
-from smartclient.views.text import cameras_from, cameras_text
+from smartclient.views.text import contents_from, contents_text
 
 
 class ViewRoom(QObject):
@@ -128,7 +128,7 @@ class ViewRoom(QObject):
 
     def _shown(self, view: SiteView) -> SiteView:
         places = tuple((place.x, place.y, place.width, place.height) for place in self._grid.arrangement)
-        return replace(view, places=places, definition=cameras_text(self._grid.cameras[: len(places)]))
+        return replace(view, places=places, definition=contents_text(self._grid.cameras[: len(places)]))
 
     def _asked(self, what: str, key: str) -> None:
         acts: dict[str, Callable[[], object]] = {
@@ -194,7 +194,7 @@ class ViewRoom(QObject):
 def content(view: SiteView) -> tuple[Layout, tuple[str, ...]] | None:
     """Return the places of a view and their cameras; None when the places are none that can be shown."""
     layout = checked([Place(*place) for place in view.places])
-    return None if layout is None else (layout, _padded(cameras_from(view.definition), len(layout)))
+    return None if layout is None else (layout, _padded(contents_from(view.definition), len(layout)))
 
 
 def _padded(cameras: tuple[str, ...], count: int) -> tuple[str, ...]:

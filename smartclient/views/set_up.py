@@ -7,13 +7,18 @@ from PySide6.QtCore import QEvent, QObject, QPointF, QRect, Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
+from common.foundation.errors import VmsError
 from common.ui.icons import icon
 from common.ui.item_model import dragged_keys
 from common.ui.theme import colour, set_role
-from common.ui.words import words
+from common.ui.words import sentence, words
+from smartclient.live.faces import hint_of
 from smartclient.live.grid import TileGrid
+from smartclient.views.item_choice import ItemChoice
+from smartclient.views.items import MOST_DEFINITION_CHARS, Carousel, content_of, is_item, item_from
 from smartclient.views.layout_edit import STEP, Edge, Edited, edge_at, edge_of, merge, move_edge, split
-from smartclient.views.layouts import SIDE, Layout, neighbour
+from smartclient.views.layouts import MOST_PLACES, SIDE, Layout, neighbour
+from smartclient.views.text import contents_text
 
 _NEAR_PX = 6
 _MOST_UNDONE = 100
@@ -23,7 +28,15 @@ _ARROWS = {
     Qt.Key.Key_Up: (0, -1),
     Qt.Key.Key_Down: (0, 1),
 }
-_TOOLS = (("beside", "split_beside"), ("below", "split_below"), ("undo", "discard"))
+_TOOLS = (
+    ("beside", "split_beside"),
+    ("below", "split_below"),
+    ("item", "add"),
+    ("edit", "rename"),
+    ("undo", "discard"),
+)
+
+_HINTS = {"item": "items.add", "edit": "items.edit"}
 
 
 class SetUp(QWidget):
@@ -47,6 +60,10 @@ class SetUp(QWidget):
         self._undo: deque[tuple[Layout, tuple[str, ...]]] = deque(maxlen=_MOST_UNDONE)
         self._edge: Edge | None = None
         self._dragged_from: tuple[Layout, tuple[str, ...]] | None = None
+        self.choice = ItemChoice(grid.site, self)
+        self.choice.chosen.connect(lambda content: self.put(self.selected, content))
+        self.choice.failed.connect(self._say_error)
+        self.hint = QLabel(words("setup.hint"))
         self.bar = self._make_bar()
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 32, 12, 12)
@@ -63,15 +80,14 @@ class SetUp(QWidget):
         row = QHBoxLayout(bar)
         row.setContentsMargins(12, 8, 8, 8)
         row.setSpacing(8)
-        hint = QLabel(words("setup.hint"))
-        hint.setToolTip(words("setup.keys"))
-        row.addWidget(hint)
+        self.hint.setToolTip(words("setup.keys"))
+        row.addWidget(self.hint)
         for name, glyph in _TOOLS:
             button = QToolButton()
             button.setObjectName(f"setup_{name}")
             button.setIcon(icon(glyph, "text"))
-            button.setToolTip(words(f"setup.{name}"))
-            button.setAccessibleName(words(f"setup.{name}"))
+            button.setToolTip(words(_HINTS.get(name, f"setup.{name}")))
+            button.setAccessibleName(button.toolTip())
             button.clicked.connect(getattr(self, f"do_{name}"))
             row.addWidget(button)
         discard, done = QPushButton(words("setup.discard")), QPushButton(words("setup.done"))
@@ -112,9 +128,41 @@ class SetUp(QWidget):
             moved = move_edge(self.layout_now, edge, edge.at + (dx + dy) * STEP, snap=False)
             self._change(moved, self.cameras)
 
-    def put_camera(self, number: int, camera: str) -> None:
-        """Show a camera in a place; "" empties it."""
-        self._change(self.layout_now, (*self.cameras[:number], camera, *self.cameras[number + 1 :]))
+    def put(self, number: int, content: str) -> None:
+        """Show a camera or an item in a place; "" empties it. What would be too much to store is said."""
+        contents = (*self.cameras[:number], content, *self.cameras[number + 1 :])
+        if len(contents_text(contents)) > MOST_DEFINITION_CHARS:
+            self._say(words("items.too_large"))
+            return
+        self._say("")
+        self._change(self.layout_now, contents)
+
+    def do_item(self) -> None:
+        """Ask what else than a camera is to stand in the selected place."""
+        now = self.cameras[self.selected]
+        box = self._grid.box_px(self.layout_now[self.selected])
+        self.choice.show_menu(item_from(now), "" if is_item(now) else now, self.mapToGlobal(box.center()))
+
+    def do_edit(self) -> None:
+        """Change the item in the selected place; ask for one where there is none."""
+        item = item_from(self.cameras[self.selected])
+        self.do_item() if item is None else self.choice.change(item)
+
+    def _say(self, what: str) -> None:
+        set_role(self.hint, "wrong" if what else "")
+        self.hint.setText(what or words("setup.hint"))
+
+    def _say_error(self, error: VmsError) -> None:
+        self._say(sentence(error))
+
+    def _drop_on(self, number: int, cameras: list[str]) -> None:
+        """A camera takes the place; a carousel takes the cameras."""
+        item = item_from(self.cameras[number])
+        if isinstance(item, Carousel):
+            added = tuple(camera for camera in cameras if camera not in item.cameras)
+            self.put(number, content_of(Carousel((*item.cameras, *added)[:MOST_PLACES], item.seconds)))
+        else:
+            self.put(number, cameras[0])
 
     def finish(self, keep: bool) -> None:
         """End set-up mode."""
@@ -198,7 +246,11 @@ class SetUp(QWidget):
         cameras = [key for key in dragged_keys(event.mimeData()) if self._is_camera(key)]
         if number is not None and cameras:
             event.acceptProposedAction()
-            self.put_camera(number, cameras[0])
+            self._drop_on(number, cameras)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if event.button() is Qt.MouseButton.LeftButton and self._edge_at(event.position()) is None:
+            self.do_edit()
 
     # keyboard
 
@@ -234,7 +286,9 @@ class SetUp(QWidget):
         plain: dict[Qt.Key, Callable[[], object]] = {
             Qt.Key.Key_H: self.do_beside,
             Qt.Key.Key_V: self.do_below,
-            Qt.Key.Key_Delete: lambda: self.put_camera(self.selected, ""),
+            Qt.Key.Key_Delete: lambda: self.put(self.selected, ""),
+            Qt.Key.Key_Insert: self.do_item,
+            Qt.Key.Key_F2: self.do_edit,
             Qt.Key.Key_Return: lambda: self.finish(keep=True),
             Qt.Key.Key_Enter: lambda: self.finish(keep=True),
             Qt.Key.Key_Escape: lambda: self.finish(keep=False),
@@ -265,7 +319,9 @@ class SetUp(QWidget):
 
     def _paint_name(self, painter: QPainter, box: QRect, number: int) -> None:
         camera = self.cameras[number]
-        name = self._grid.name_of(camera) if camera else words("setup.empty")
+        item = item_from(camera)
+        shown = self._grid.name_of(camera) if item is None else hint_of(item)
+        name = shown if camera else words("setup.empty")
         painter.setPen(colour("text" if camera else "muted"))
         inner = box.adjusted(8, 8, -8, -8)
         painter.drawText(inner, int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap), name)

@@ -2,6 +2,7 @@
 
 import json
 
+from smartclient.views.items import content_from, row_of
 from smartclient.views.layouts import MOST_PLACES, Layout, Place, checked
 
 
@@ -22,16 +23,15 @@ def layout_from(rows: object) -> Layout | None:
     return checked(places)
 
 
-def cameras_text(cameras: tuple[str, ...]) -> str:
-    """What our client keeps of a view beside its places: the cameras in their order, "" for an empty place."""
-    return json.dumps({"version": 1, "items": [{"camera": camera} if camera else {} for camera in cameras]})
+def contents_text(contents: tuple[str, ...]) -> str:
+    """What our client keeps of a view beside its places: what stands in each of them (see `items`)."""
+    return json.dumps({"version": 1, "items": [row_of(content) for content in contents]})
 
 
-def cameras_from(definition: str) -> tuple[str, ...]:
-    """Return the cameras that `cameras_text` wrote; none of what another program wrote."""
+def contents_from(definition: str) -> tuple[str, ...]:
+    """Return what `contents_text` wrote; nothing of what another program wrote."""
     try:
         items = json.loads(definition)["items"]
-        found = [item.get("camera", "") for item in items[:MOST_PLACES]]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return tuple(content_from(item) for item in items[:MOST_PLACES])
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ()
-    return tuple(camera if isinstance(camera, str) else "" for camera in found)

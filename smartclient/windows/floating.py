@@ -154,7 +154,7 @@ class FloatingWindow(QMainWindow):
 
         return {
             **{f"layout_{number}": partial(self.set_layout, square(number)) for number in SQUARES[:9]},
-            **{f"number_{digit}": partial(self.number_typed.emit, digit) for digit in range(10)},
+            **{f"number_{digit}": partial(self.number_typed.emit, digit) for digit in range(1, 10)},
             "zoom_in": lambda: self.grid.selected_tile.zoom_by(1),
             "zoom_out": lambda: self.grid.selected_tile.zoom_by(-1),
             "maximise": self.maximise,
