@@ -4,7 +4,7 @@
 soon as its version is above `after`, or 204 when `wait` (at most 30 s) has passed.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -96,6 +96,13 @@ class RecordedGrant(_Frozen):
     profile: str = ""  # id of a time profile; empty: always
 
 
+class RecordedTimeProfile(_Frozen):
+    """A time profile that grants name: its properties as `common.model.rules.TimeProfile` has them on the wire."""
+
+    id: str
+    properties: dict[str, Any]
+
+
 class RecorderConfiguration(_Frozen):
     """All that one recorder records, where, and whose tokens it believes."""
 
@@ -108,4 +115,6 @@ class RecorderConfiguration(_Frozen):
     jwks: str  # JSON Web Key Set (RFC 7517) that access tokens are checked with
     issuer: str
     revoked: tuple[str, ...] = ()  # `jti` of access tokens revoked before they expire
+    time_profiles: tuple[RecordedTimeProfile, ...] = ()
+    time_zone: str = ""  # the site's, in the IANA database; empty: the recorder's own
     grants: tuple[RecordedGrant, ...] | None = None  # None: from before there were permissions

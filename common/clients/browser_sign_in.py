@@ -34,7 +34,8 @@ class BrowserCode:
 class BrowserSignIn:
     """One attempt. A context manager: inside, it listens, and `url` is the page to open."""
 
-    def __init__(self, server_url: str) -> None:
+    def __init__(self, server_url: str, client_id: str = "VmsClient") -> None:
+        self._client_id = client_id
         self.url = ""
         self._server_url = server_url
         self._verifier = secrets.token_urlsafe(48)
@@ -51,7 +52,7 @@ class BrowserSignIn:
         digest = hashlib.sha256(self._verifier.encode()).digest()
         wanted = {
             "response_type": "code",
-            "client_id": "VmsClient",
+            "client_id": self._client_id,
             "redirect_uri": self._redirect_uri,
             "scope": "openid profile managementserver offline_access",
             "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),

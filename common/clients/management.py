@@ -44,8 +44,11 @@ class ManagementClient:
         ca_pem: str | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        client_id: str = "VmsClient",
     ) -> None:
-        """`base_url`: `https://host[:port]`; `ca_pem`: the pinned authority, None for the machine's own."""
+        """`base_url`: `https://host[:port]`; `ca_pem`: the pinned authority, None for the machine's own; `client_id`:
+        which program this is, as roles may let in some only."""
+        self._client_id = client_id
         self._https = HttpsConnection(base_url, ca_pem)
         self._monotonic_s = monotonic_s
         self._sleep = sleep
@@ -85,7 +88,7 @@ class ManagementClient:
         Raises SignInRefused: its kinds say what else the account asks for, which comes in `proofs`. Raises
         ValidationFailed for a new password that is not good enough (`new_password`), DirectoryAway.
         """
-        form = {"grant_type": "password", "username": user, "password": password, "client_id": "VmsClient"}
+        form = {"grant_type": "password", "username": user, "password": password, "client_id": self._client_id}
         with self._lock:
             answer = self._https.request("POST", _TOKEN_PATH, form=form | (proofs or SignInProofs()).form())
             self._take(answer)
@@ -99,7 +102,7 @@ class ManagementClient:
             "code": code.code,
             "code_verifier": code.verifier,
             "redirect_uri": code.redirect_uri,
-            "client_id": "VmsClient",
+            "client_id": self._client_id,
         }
         with self._lock:
             self._take(self._https.request("POST", _TOKEN_PATH, form=form))
@@ -119,7 +122,7 @@ class ManagementClient:
             access, refresh = self._access, self._refresh
             self._access = self._refresh = ""
         for token in filter(None, (refresh, access)):
-            self._https.request("POST", "/idp/connect/revocation", form={"token": token, "client_id": "VmsClient"})
+            self._https.request("POST", "/idp/connect/revocation", form={"token": token, "client_id": self._client_id})
 
     def access_token(self) -> str:
         """Return a token that is good for at least a minute, renewed when it runs out; raise NotSignedIn."""
@@ -132,7 +135,7 @@ class ManagementClient:
             return self._access
 
     def _renew(self, now_s: float) -> None:
-        form = {"grant_type": "refresh_token", "refresh_token": self._refresh, "client_id": "VmsClient"}
+        form = {"grant_type": "refresh_token", "refresh_token": self._refresh, "client_id": self._client_id}
         try:
             self._take(self._https.request("POST", _TOKEN_PATH, form=form))
         except NotSignedIn:

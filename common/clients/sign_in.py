@@ -52,6 +52,18 @@ class NoRole(SignInRefused):
     message_key = "error.not_authorized"
 
 
+class OutsideHours(SignInRefused):
+    """The user's roles count at other times of day or days only."""
+
+    message_key = "error.outside_hours"
+
+
+class ClientNotAllowed(SignInRefused):
+    """No role of the user lets it sign in with this program."""
+
+    message_key = "error.client_not_allowed"
+
+
 class CodeRequired(SignInRefused):
     """A code of the authenticator app is required, of the user or (`of_authorizer`) of who authorises."""
 
@@ -103,6 +115,8 @@ _KINDS: Mapping[str, type[SignInRefused]] = {
     "LockedOut": AccountLocked,
     "ChangePassword": PasswordMustChange,
     "NotAuthorized": NoRole,
+    "OutsideHours": OutsideHours,
+    "ClientNotAllowed": ClientNotAllowed,
     "SecondFactorInvalid": CodeWrong,
     "AuthorizationRequired": AuthorizerRequired,
     "AuthorizationRefused": AuthorizerRefused,

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from common.model.item import Kind, NamedItem, Shown, Text
+from common.model.item import ItemPath, Kind, NamedItem, Shown, Text
 
 ADMINISTRATORS_ROLE_ID = "6f0c9c6e-3b0e-4a54-9f5c-5b6f5a4f0a01"
 OPERATORS_ROLE_ID = "6f0c9c6e-3b0e-4a54-9f5c-5b6f5a4f0a02"
@@ -46,6 +46,15 @@ class Role(NamedItem):
     allow_smart_client_log_on: Annotated[bool, Shown("Smart Client", "Sign-in")] = True
     allow_mobile_client_log_on: Annotated[bool, Shown("Mobile client", "Sign-in")] = True
     allow_web_client_log_on: Annotated[bool, Shown("Web client", "Sign-in")] = True
+    login_time_profile: Annotated[
+        ItemPath | None,
+        Shown(
+            "Counts within the time profile",
+            "Sign-in",
+            help="Outside of it the role gives nothing, and who has no other is signed out. Not for administrators.",
+            refers=("timeProfiles",),
+        ),
+    ] = None
     dual_authorization_required: Annotated[
         bool, Shown("A second person must authorise", "Sign-in", help="Administrators are exempt.")
     ] = False

@@ -4,6 +4,8 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from PySide6.QtCore import QCoreApplication
+
 from common.clients.management import ManagementClient
 from common.foundation.errors import SettingsError
 from common.ui.remembered import Remembered, normal_server_url
@@ -48,9 +50,17 @@ def sign_in_from_arguments(
             said = f"{server_url} was not trusted on this computer yet; name its certificate authority with --ca-file"
             raise SettingsError(said)
         ca_pem = pinned
-    client = ManagementClient(server_url, ca_pem)
+    client = ManagementClient(server_url, ca_pem, client_id=client_id())
     client.sign_in(user, password[0])
     return Session(client, ca_pem, server_url, user)
+
+
+_CLIENT_IDS = {"vedette-smartclient": "VedetteSmartClient", "vedette-mgmtclient": "VedetteManagementClient"}
+
+
+def client_id() -> str:
+    """Which of our programs this is, as the management server knows it: a role may let in some of them only."""
+    return _CLIENT_IDS.get(QCoreApplication.applicationName(), "VmsClient")
 
 
 def _read(path: Path) -> str:

@@ -22,7 +22,7 @@ from common.ui.icons import icon
 from common.ui.nearby import NearbyServers
 from common.ui.off_thread import Job, run_off_thread
 from common.ui.remembered import Remembered, normal_server_url
-from common.ui.session import Session, add_sign_in_arguments, sign_in_from_arguments
+from common.ui.session import Session, add_sign_in_arguments, client_id, sign_in_from_arguments
 from common.ui.sign_in_pages import CredentialsPage, TrustPage
 from common.ui.sign_in_proofs import CodePage, NewPasswordPage, ProofPage, RecoveryCodesPage, SecondPersonPage
 from common.ui.sign_in_steps import AuthorityChanged, Credentials, TrustAsked, sign_in
@@ -136,7 +136,7 @@ class SignInDialog(QDialog):
         """Let the browser ask for whatever the site's users sign in with."""
         url = self._server_url()
         if url:
-            self._typed = Credentials(url, self.form.user(), "", browser=BrowserSignIn(url))
+            self._typed = Credentials(url, self.form.user(), "", browser=BrowserSignIn(url, client_id()))
             self._try("")
 
     def _open_page(self, url: str) -> None:

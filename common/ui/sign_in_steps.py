@@ -10,7 +10,7 @@ from common.clients.sign_in import SignInProofs
 from common.foundation.errors import SettingsError, VmsError
 from common.net.tls import CaOffer, CertificateNotTrusted, fetch_ca
 from common.ui.remembered import Remembered, RememberedServer
-from common.ui.session import Session
+from common.ui.session import Session, client_id
 
 
 class AuthorityChanged(VmsError):
@@ -59,7 +59,7 @@ def sign_in(
     ca_pem = trusted_pem or remembered.authority(typed.server_url) or ""
     if not ca_pem:
         return TrustAsked(typed.server_url, _offer(typed.server_url))
-    client = ManagementClient(typed.server_url, ca_pem)
+    client = ManagementClient(typed.server_url, ca_pem, client_id=client_id())
     user = typed.user
     codes: tuple[str, ...] = ()
     try:

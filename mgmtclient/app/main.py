@@ -10,6 +10,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication, QDialog
 
 from common.foundation.errors import VmsError
+from common.ui.language import languages, speak
 from common.ui.off_thread import run_off_thread, wait_for_jobs
 from common.ui.session import Session
 from common.ui.sign_in import SignInDialog, add_sign_in_arguments, sign_in_from_arguments
@@ -23,11 +24,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="vedette-mgmtclient", description="Configure a Vedette site.")
     add_sign_in_arguments(parser)
     parser.add_argument("--theme", choices=("dark", "light"), default="dark")
+    parser.add_argument("--language", choices=languages(), default="", help="default: the system's")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     app = QApplication(sys.argv[:1])
     app.setApplicationName("vedette-mgmtclient")
     app.setApplicationDisplayName(words("mgmt.product"))
+    speak(app, given.language)
     apply_theme(app, given.theme)
     try:
         session = _session(given)

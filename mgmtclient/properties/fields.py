@@ -11,6 +11,7 @@ import annotated_types
 
 from common.model.item import UNSET_TIME, Property
 from common.model.kinds import BY_PLURAL
+from common.ui.dates import written
 from common.ui.words import words
 
 Value = str | int | float | bool
@@ -79,7 +80,7 @@ def _as_read(said: object) -> object:
         moment = datetime.fromisoformat(said)
     except ValueError:
         return said
-    return moment.astimezone().strftime("%d %b %Y %H:%M:%S")
+    return written(moment.astimezone(), "%d %b %Y %H:%M:%S")
 
 
 def _line(declared: Property) -> Line | None:

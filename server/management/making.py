@@ -89,7 +89,7 @@ def made_services(  # noqa: PLR0917 - as many parts as there are
     passwords = Passwords(policy, hasher)
     accounts = Accounts(items, policy, now_s)
     role_permissions = RolePermissions(items)
-    authority = Authority(role_permissions)
+    authority = Authority(role_permissions, clock.now_us)
     lockout = Lockout(settings.lockout_after, settings.lockout_first_s, settings.lockout_most_s, clock.monotonic_s)
     by_address = Lockout(
         settings.address_lockout_after,
@@ -99,7 +99,7 @@ def made_services(  # noqa: PLR0917 - as many parts as there are
         one_forgotten_each_s=60,
     )
     external = ExternalUsers(items)
-    subjects = Subjects(items, accounts, external)
+    subjects = Subjects(items, accounts, external, now_s)
     factors = SecondFactors(seal)
     directories = Directories(items, loop.directory_pool, now_s)
     first_factor = FirstFactor(

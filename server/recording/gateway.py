@@ -40,6 +40,7 @@ from server.recording.storages.watching import Following, StorageWatch
 
 log = logging.getLogger(__name__)
 
+_PROFILES_S = 15.0  # time profiles are exact to the minute
 _KEYS_AGAIN_S = 60.0  # a disk that was away gets its copy of the keys
 
 
@@ -161,6 +162,16 @@ class Conductor:
         self.applied.set()
         self.keys_wanted.set()
 
+    async def follow_time(self, clock: Clock) -> None:
+        """End what viewers may not watch any more because a time profile has ended; until cancelled."""
+        before = self.access.profiles_now()
+        while True:
+            await clock.sleep(_PROFILES_S)
+            now = self.access.profiles_now()
+            if now != before and self.server is not None:
+                self.server.permissions_changed()
+            before = now
+
     async def keep_remembering(self) -> None:
         """Note after each configuration what must survive a restart; until cancelled."""
         while True:
@@ -237,6 +248,7 @@ async def running_gateway(
             conductor = Conductor(host, LiveRelay(clock), links, remembered, reader, locks, watch, plan, events)
             running = [tasks.create_task(link.run(), name=f"engine {number} link") for number, link in links.items()]
             running.append(tasks.create_task(conductor.keep_remembering(), name="remembering"))
+            running.append(tasks.create_task(conductor.follow_time(clock), name="time profiles"))
             running.append(tasks.create_task(watch.run(), name="storage status"))
             running.append(tasks.create_task(locks.run(), name="evidence locks"))
             keeping_keys = conductor.keep_keys(KeyChest(plan.data), plan.recordings, clock)

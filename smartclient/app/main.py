@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication, QDialog
 
 from common.foundation.errors import VmsError
+from common.ui.language import languages, speak
 from common.ui.off_thread import wait_for_jobs
 from common.ui.session import Session
 from common.ui.sign_in import SignInDialog, add_sign_in_arguments, sign_in_from_arguments
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     app.setApplicationName("vedette-smartclient")
     app.setApplicationDisplayName(PRODUCT)
     app.setQuitOnLastWindowClosed(False)
+    speak(app, given.language)
     apply_theme(app, given.theme)
     _stop_on_signals(app)
     engine = VideoEngine()  # the decoder processes start while somebody signs in
@@ -53,6 +55,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="vedette-smartclient", description=words("smart.about"))
     add_sign_in_arguments(parser)
     parser.add_argument("--theme", choices=("dark", "light"), default="dark")
+    parser.add_argument("--language", choices=languages(), default="", help="default: the system's")
     parser.add_argument("--screenshot-dir", type=Path, metavar="DIR", help="save a picture of the window now and then")
     given = parser.parse_args(arguments)
     if given.server and not (given.user and given.password_file):

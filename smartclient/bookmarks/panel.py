@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from common.clients.bookmarks import MOST_FOUND, Bookmark
+from common.ui.dates import written
 from common.ui.notices import EmptyState, Notice
 from common.ui.off_thread import Job
 from common.ui.theme import tabular
@@ -114,7 +115,7 @@ class BookmarkPanel(QDialog):
         self.found = found[::-1]  # newest first
         self.table.setRowCount(len(self.found))
         for row, mark in enumerate(self.found):
-            moment = local(mark.triggered_us, None).strftime("%a %d %b %Y %H:%M:%S")
+            moment = written(local(mark.triggered_us, None), "%a %d %b %Y %H:%M:%S")
             for place, text in enumerate((moment, self._camera_name(mark.device), mark.header, mark.user)):
                 item = QTableWidgetItem(text)
                 item.setToolTip(mark.description or text)

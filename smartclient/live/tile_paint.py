@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QFont, QFontMetrics, QImage, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter, QPen
 
 from common.ui.icons import State, icon, paint_state_dot
-from common.ui.theme import colour, size_px, tabular
+from common.ui.theme import colour, size_px, tabular, token
 from common.ui.words import words
 from smartclient.live.wording import TileWords
 
@@ -52,7 +52,7 @@ def _place(box: QRect, image: QImage, ratio: float) -> QRectF:
 
 
 def paint_words(painter: QPainter, box: QRect, base: QFont, said: TileWords, on_picture: bool) -> None:
-    """Write headline and detail in the middle of `box`."""
+    """Write headline and detail in the middle of `box`, which is black, or a darkened picture, in both themes."""
     head, small = QFont(base), QFont(base)
     head.setPixelSize(size_px("heading_font") if box.width() > 200 else size_px("font"))
     head.setBold(True)
@@ -64,16 +64,17 @@ def paint_words(painter: QPainter, box: QRect, base: QFont, said: TileWords, on_
     total_px = head_px + (6 + small_px if said.detail else 0)
     top = box.center().y() - total_px // 2
     painter.setFont(head)
-    painter.setPen(colour(said.tone if said.tone != "muted" else "text"))
+    painter.setPen(QColor(token(said.tone if said.tone != "muted" else "text", "dark")))
     painter.drawText(QRect(wide.left(), top, wide.width(), head_px + 2), flags, said.headline)
     if said.detail:
         painter.setFont(small)
-        painter.setPen(colour("text" if on_picture else "muted"))
+        painter.setPen(QColor(token("text" if on_picture else "muted", "dark")))
         painter.drawText(QRect(wide.left(), top + head_px + 6, wide.width(), small_px + 2), flags, said.detail)
 
 
 def paint_bar(painter: QPainter, bar: QRect, base: QFont, said: TileBar) -> None:
     """Draw the title bar: the name on the left, what there is to know on the right."""
+    painter.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # it is laid out by hand
     painter.fillRect(bar, colour("panel"))
     font = tabular(base)
     font.setPixelSize(size_px("small_font"))

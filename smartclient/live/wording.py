@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from common.foundation.clock import US_PER_S
+from common.ui.dates import written
 from common.ui.words import words
 from smartclient.video.feed import FeedQuality, FeedState
 from smartclient.video.quality import Level
@@ -29,7 +30,7 @@ def clock_time(at_us: int, zone: tzinfo | None = None, seconds: bool = False) ->
     pattern = "%H:%M:%S" if seconds else "%H:%M"
     if moment.date() != datetime.now(zone).astimezone(zone).date():
         pattern = "%d %b " + pattern
-    return moment.strftime(pattern)
+    return written(moment, pattern)
 
 
 def age_text(age_us: int) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from common.foundation.clock import US_PER_S, UtcUs, utc_us
+from common.ui.dates import written
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 LEAST_SPAN_US = US_PER_S
@@ -132,7 +133,7 @@ def _is_round(moment: datetime, step_us: int) -> bool:
 
 def _clock_label(moment: datetime, step_us: int, midnight: bool, zone: tzinfo | None) -> str:
     if midnight:
-        return moment.strftime("%a %d %b")
+        return written(moment, "%a %d %b")
     if step_us < US_PER_S:
         return moment.strftime("%H:%M:%S.") + str(moment.microsecond // 100_000)
     label = moment.strftime("%H:%M:%S" if step_us < _MINUTE * US_PER_S else "%H:%M")
@@ -157,7 +158,7 @@ def _day_marks(scale: TimeScale, days: int, zone: tzinfo | None) -> list[Mark]:
     day = _midnight(local(scale.start_us, zone), zone)
     while (at := utc_us(day)) < scale.end_us:
         if at >= scale.start_us and day.toordinal() % days == 0:
-            marks.append(Mark(at, day.strftime("%a %d %b") if days == 1 else day.strftime("%d %b"), day.day == 1))
+            marks.append(Mark(at, written(day, "%a %d %b") if days == 1 else written(day, "%d %b"), day.day == 1))
         after = utc_us(_midnight((day.replace(tzinfo=None) + timedelta(days=1, hours=12)), zone))
         day = local(max(after, at + 1), zone)
     return marks
@@ -173,5 +174,5 @@ def _month_marks(scale: TimeScale, months: int, zone: tzinfo | None) -> list[Mar
             return marks
         if at >= scale.start_us and (month - 1) % months == 0:
             day = local(at, zone)
-            marks.append(Mark(at, day.strftime("%Y" if month == 1 else "%b %Y"), month == 1))
+            marks.append(Mark(at, written(day, "%Y" if month == 1 else "%b %Y"), month == 1))
         year, month = (year + 1, 1) if month == 12 else (year, month + 1)

@@ -4,6 +4,7 @@ from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
+from common.ui.dates import written
 from common.ui.theme import colour
 from common.ui.words import words
 from smartclient.playback.scale import TimeScale, local
@@ -71,7 +72,7 @@ class ScrubPreview(QWidget):
             painter.setPen(colour("text"))
             caption = QRect(6, _PICTURE_PX[1] + 1, _PICTURE_PX[0] - 12, _CAPTION_PX)
             painter.drawText(
-                caption, Qt.AlignmentFlag.AlignCenter, local(self._at, None).strftime("%a %d %b  %H:%M:%S")
+                caption, Qt.AlignmentFlag.AlignCenter, written(local(self._at, None), "%a %d %b  %H:%M:%S")
             )
             painter.setPen(colour("line"))
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))

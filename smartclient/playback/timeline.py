@@ -18,6 +18,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication, QGestureEvent, QPinchGesture, QSizePolicy, QToolTip, QWidget
 
 from common.foundation.clock import US_PER_S, UtcUs
+from common.ui.dates import written
 from common.ui.theme import colour
 from common.ui.words import words
 from smartclient.playback import timeline_paint as paint
@@ -157,7 +158,7 @@ class Timeline(QWidget):
 
     def _cursor_label(self) -> str:
         moment = local(self._playhead, self._zone)
-        label = moment.strftime("%a %d %b %Y  %H:%M:%S.") + f"{moment.microsecond // 100_000}"
+        label = written(moment, "%a %d %b %Y  %H:%M:%S.") + f"{moment.microsecond // 100_000}"
         return label + offset_mark(moment, self._zone)
 
     # pointer
@@ -292,7 +293,7 @@ class Timeline(QWidget):
         """Return what to say about what is under the pointer."""
         at = self.scale.time_at(place.x())
         moment = local(at, self._zone)
-        lines = [moment.strftime("%a %d %b %H:%M:%S") + offset_mark(moment, self._zone)]
+        lines = [written(moment, "%a %d %b %H:%M:%S") + offset_mark(moment, self._zone)]
         content = self.content
         if paint.flags_row(self.width()).contains(place.toPoint()):
             for flags, key in ((content.bookmarks, "timeline.look_bookmark"), (content.locks, "timeline.look_lock")):

@@ -59,6 +59,7 @@ class Transport(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("transport")
+        self.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # time runs as on the timeline, whatever is written
         set_role(self, "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._glyphs: dict[QToolButton, str] = {}

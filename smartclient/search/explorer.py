@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from common.ui.dates import written
 from common.ui.notices import EmptyState
 from common.ui.theme import set_role, tabular
 from common.ui.words import words
@@ -117,8 +118,8 @@ class SequenceExplorer(QWidget):
     def _show(self) -> None:
         start, end = self.path.span
         begin, until = local(start, None), local(end, None)
-        last = until.strftime("%H:%M:%S" if begin.date() == until.date() else "%a %d %b %H:%M:%S")
-        said = f"{begin.strftime('%a %d %b %Y %H:%M:%S')} – {last}"
+        last = written(until, "%H:%M:%S" if begin.date() == until.date() else "%a %d %b %H:%M:%S")
+        said = f"{written(begin, '%a %d %b %Y %H:%M:%S')} – {last}"
         self.where.setText(f"{said}  ({length_text(end - start)})")
         self.pages.setCurrentIndex(1 if self._cameras else 0)
         self.play.setEnabled(bool(self._cameras))

@@ -7,6 +7,7 @@ from PySide6.QtCore import QRect, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from common.ui.dates import written
 from common.ui.theme import colour
 from common.ui.words import words
 from smartclient.playback.scale import local, offset_mark
@@ -141,7 +142,7 @@ class Strips(QWidget):
     def _time_text(self, at: int) -> str:
         moment = local(at, None)
         long = self._span[1] - self._span[0] > 86_400_000_000
-        return moment.strftime("%a %d %b %H:%M" if long else "%H:%M:%S") + offset_mark(moment, None)
+        return written(moment, "%a %d %b %H:%M" if long else "%H:%M:%S") + offset_mark(moment, None)
 
     def _arrived(self, place: Place) -> None:
         if (place.start, place.end) in self._parts and place.camera in self._cameras:

@@ -152,7 +152,6 @@ def test_the_timeline_tells_why_nothing_is_recorded(
         told = Missing(missing.start, missing.end, "device_lost", "It closed the connection.")
         timeline.show_content(dataclasses.replace(timeline.content, gaps=(told,)))
         place = QPointF(timeline.scale.x_px(middle), timeline.height() - 30)
-        QTest.mouseMove(timeline, place.toPoint())
         timeline._hint(_moved_to(place))
         assert "camera lost" in QToolTip.text()
         assert "It closed the connection." in QToolTip.text()

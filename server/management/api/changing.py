@@ -18,6 +18,7 @@ from server.management.configuration.hardware import dialled_changes
 from server.management.configuration.items import NOT_STORED, InvalidProperties, Stored
 from server.management.configuration.references import check_not_needed, check_references
 from server.management.configuration.storages import check_storages, check_unused, create_storage
+from server.management.configuration.time_profiles import check_appointments
 from server.management.identity.accounts import name_key, user_from
 from server.management.identity.revocations import revoke_user
 from server.management.identity.sources import SOURCES, check_source, create_source, source_changed, source_removed
@@ -123,6 +124,7 @@ def put_back_in(
 def _fitted(services: Services, session: Session, stored: Stored[Any]) -> Stored[Any]:
     """Check a changed item against all others, and what hangs on it follows."""
     check_references(session, services.items, stored.item)
+    check_appointments(stored.item)
     check_storages(session, services.items, stored)
     check_source(session, services.items, stored)
     source_changed(session, services.external, stored)

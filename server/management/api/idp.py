@@ -19,7 +19,10 @@ from server.management.identity.sign_in import Proven
 from server.management.services import Services
 
 PREFIXES = ("/idp", "/api/idp")
-CLIENTS = ("GrantValidatorClient", "VmsClient")
+CLIENTS = (
+    *("GrantValidatorClient", "VmsClient"),
+    *("VedetteSmartClient", "VedetteManagementClient", "VedetteWebClient", "VedetteMobileClient"),
+)
 _GRANTS = ("password", "refresh_token", "authorization_code", "client_credentials")
 
 

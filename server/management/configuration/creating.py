@@ -10,6 +10,7 @@ from common.model.item import Item
 from common.model.users import Role
 from server.management.configuration.items import NOT_STORED, InvalidProperties, Items, Stored, validated
 from server.management.configuration.references import check_references
+from server.management.configuration.time_profiles import check_appointments
 
 
 def create_item(
@@ -30,6 +31,7 @@ def create_item(
     given = {name: value for name, value in body.items() if name in writable or name not in declared | NOT_STORED}
     item = validated(model, given)
     check_references(session, items, item)
+    check_appointments(item)
     identifier = new_id()
     if isinstance(item, Role):
         item = item.model_copy(update={"token_name": identifier})

@@ -4,9 +4,17 @@ from dataclasses import asdict
 
 from sqlalchemy.orm import Session
 
-from common.api.recorder_configuration import RecordedDevice, RecordedGrant, RecordedHardware, RecorderConfiguration
+from common.api.recorder_configuration import (
+    RecordedDevice,
+    RecordedGrant,
+    RecordedHardware,
+    RecordedTimeProfile,
+    RecorderConfiguration,
+)
 from common.foundation.ids import DeviceId, HardwareId, RecorderId
+from common.foundation.local_zone import local_zone_name
 from common.model.devices import Camera, Hardware, Microphone
+from common.model.rules import TimeProfile
 from common.model.servers import RecordingServer, Storage
 from server.management.configuration.items import AnyItem, Items, Stored
 from server.management.configuration.storages import recorded_storages
@@ -50,6 +58,11 @@ class RecorderFeed:
             jwks=self._keys.jwks_text(),
             issuer=get_state(session, "issuer") or "",
             revoked=revoked_tokens(session, now_s),
+            time_profiles=tuple(
+                RecordedTimeProfile(id=each.id, properties=dict(each.wire))
+                for each in self._items.list(session, TimeProfile)
+            ),
+            time_zone=local_zone_name(),
             grants=tuple(RecordedGrant.model_validate(asdict(grant)) for grant in self._permissions.grants(session)),
         )
 

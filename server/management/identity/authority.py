@@ -13,17 +13,15 @@ from common.foundation.errors import NotPermitted
 from common.model.clients import ViewGroup
 from common.model.item import Item
 from common.model.kinds import ALL, BY_PLURAL
-from common.model.permissions import BY_RESOURCE, LABELS, SECURITY, SERVERS, VIEWS, Active, Namespace, Permissions, Verb
+from common.model.permissions import BY_RESOURCE, LABELS, SECURITY, SERVERS, VIEWS, Namespace, Permissions, Verb
+from common.model.profiles import ActiveProfiles
+from common.model.rules import TimeProfile
 from common.net.tokens import Principal
 from server.management.database.store import configuration_version
 from server.management.database.tables import ItemRow
 from server.management.identity.permissions import RolePermissions
 
 audit = logging.getLogger("server.management.audit")
-
-
-def no_profile_known(_: str) -> None:
-    """Answer for time profiles while there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +40,9 @@ class _Known:
 class Authority:
     """Blocking; within the caller's transaction, from any thread. What it reads is kept until something changes."""
 
-    def __init__(self, roles: RolePermissions, active: Active = no_profile_known) -> None:
+    def __init__(self, roles: RolePermissions, now_us: Callable[[], int]) -> None:
         self._roles = roles
-        self._active = active
+        self._active = ActiveProfiles(now_us)
         self._lock = threading.Lock()
         self._known: _Known | None = None
 
@@ -106,6 +104,7 @@ class Authority:
             grants = Permissions(self._roles.grants(session))
             known = _Known(version, grants, above, _groups(session), _private(session))
             if "changes" not in session.info:  # of a transaction that may yet be undone
+                self._active.replace(_time_profiles(session), None)
                 with self._lock:
                     self._known = known
         return known
@@ -141,6 +140,11 @@ def _within(known: _Known, identifier: str) -> tuple[str, ...]:
 def _owners(known: _Known, within: Sequence[str]) -> set[str]:
     """Return whose private groups an item stands in: of one user, else nobody but administrators sees it."""
     return {known.owners[each] for each in within if each in known.owners}
+
+
+def _time_profiles(session: Session) -> dict[str, TimeProfile]:
+    query = select(ItemRow.id, ItemRow.properties).where(ItemRow.kind == TimeProfile.kind.plural)
+    return {row.id: TimeProfile.model_validate_json(row.properties) for row in session.execute(query)}
 
 
 def _private(session: Session) -> dict[str, str]:

@@ -47,6 +47,16 @@ def no_role() -> GrantRefused:
     return GrantRefused("invalid_grant", "user_has_no_role", "NotAuthorized")
 
 
+def outside_hours() -> GrantRefused:
+    """All roles of the user count at other times only."""
+    return GrantRefused("invalid_grant", "user_has_no_role_now", "OutsideHours")
+
+
+def wrong_client() -> GrantRefused:
+    """No role of the user lets it sign in with this client."""
+    return GrantRefused("unauthorized_client", "client_not_allowed", "ClientNotAllowed")
+
+
 def must_change_password() -> GrantRefused:
     return GrantRefused("invalid_grant", "user_must_change_password", "ChangePassword")
 

@@ -17,7 +17,14 @@ from common.net.tokens import AUDIENCE, RECORDERS, Principal, TokenVerifier
 from server.management.database.tables import AccessTokenRow, DaemonRow, SessionRow
 from server.management.identity.accounts import Accounts
 from server.management.identity.hashing import token_hash
-from server.management.identity.refusals import GrantRefused, expired_session, locked_out, wrong_credentials
+from server.management.identity.refusals import (
+    GrantRefused,
+    expired_session,
+    locked_out,
+    outside_hours,
+    wrong_client,
+    wrong_credentials,
+)
 from server.management.identity.revocations import forget_expired, revoke_session
 from server.management.identity.sign_in import Proven
 from server.management.identity.signing import SigningKeys
@@ -75,6 +82,7 @@ class Sessions:
     def start(self, session: Session, proven: Proven, client_id: str) -> Started:
         """Start a session for a user that has proven itself; raise GrantRefused when that no longer holds."""
         user = self.still_proven(session, proven)
+        self._check_roles(session, user, client_id)
         now_s = int(self._now_s())
         self._forget_expired(session)
         secret = secrets.token_urlsafe(32)
@@ -90,6 +98,14 @@ class Sessions:
         session.add(row)
         audit.info("signed in", extra={"user": user.name, "user_id": user.id, "client": client_id})
         return Started(row.id, user.name, self._granted(session, row, user.name, secret))
+
+    def _check_roles(self, session: Session, user: Subject, client_id: str) -> None:
+        if self._subjects.held(session, user.id) and not self._subjects.roles(session, user.id):
+            audit.warning("sign-in refused", extra={"user": user.name, "reason": "outside the hours of its roles"})
+            raise outside_hours()
+        if not self._subjects.may_use(session, user.id, client_id):
+            audit.warning("sign-in refused", extra={"user": user.name, "reason": f"may not use {client_id}"})
+            raise wrong_client()
 
     def still_proven(self, session: Session, proven: Proven) -> Subject:
         """Return a user that has proven itself; raise GrantRefused when that no longer holds."""
@@ -116,6 +132,7 @@ class Sessions:
         user = self._subjects.by_id(session, row.user_id)
         if user is None or not user.enabled:
             raise expired_session()
+        self._check_roles(session, user, row.client_id)
         fresh = secrets.token_urlsafe(32)
         row.previous_hash, row.refresh_hash, row.rotated_s = given, token_hash(fresh), now_s
         row.expires_s = now_s + self._session_life_s
@@ -129,7 +146,7 @@ class Sessions:
             raise GrantRefused("invalid_client", "invalid_client", "InvalidCredentials")
         self._forget_expired(session)
         roles = frozenset({RECORDERS} if row.kind == "recording" else set())
-        token = self._access_token(session, "", row.id, row.id, roles)
+        token = self._access_token(session, "", row.id, row.id, roles, self._token_life_s)
         return Granted(token, "", self._token_life_s)
 
     def id_token(self, user_id: str, name: str, client_id: str, nonce: str) -> str:
@@ -187,12 +204,15 @@ class Sessions:
 
     def _granted(self, session: Session, row: SessionRow, name: str, refresh_secret: str) -> Granted:
         roles = self._subjects.role_names(session, row.user_id)
-        token = self._access_token(session, row.id, row.user_id, name, roles)
-        return Granted(token, f"{row.id}.{refresh_secret}", self._token_life_s)
+        life_s = self._subjects.counts_for_s(session, row.user_id, self._token_life_s)
+        token = self._access_token(session, row.id, row.user_id, name, roles, life_s)
+        return Granted(token, f"{row.id}.{refresh_secret}", life_s)
 
-    def _access_token(self, session: Session, session_id: str, user_id: str, name: str, roles: frozenset[str]) -> str:
+    def _access_token(  # noqa: PLR0917 - what a token says
+        self, session: Session, session_id: str, user_id: str, name: str, roles: frozenset[str], life_s: int
+    ) -> str:
         now_s = int(self._now_s())
-        jti, expires_s = new_id(), now_s + self._token_life_s
+        jti, expires_s = new_id(), now_s + life_s
         session.add(AccessTokenRow(jti=jti, session_id=session_id, user_id=user_id, expires_s=expires_s, revoked=False))
         claims = {
             "iss": self._issuer,

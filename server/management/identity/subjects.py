@@ -1,12 +1,16 @@
 """Who can hold a token, wherever the account is: basic users, and users of directories and login providers."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from sqlalchemy.orm import Session
 
+from common.model.rules import TimeProfile
+from common.model.times import holds
 from common.model.users import ADMINISTRATORS_ROLE_ID, Role
-from server.management.configuration.items import Items, Stored
+from server.management.configuration.items import Items, NoSuchItem, Stored
 from server.management.identity.accounts import Accounts
 from server.management.identity.external_users import ExternalUsers
 
@@ -32,7 +36,10 @@ class Demands:
 class Subjects:
     """Works within the caller's transaction."""
 
-    def __init__(self, items: Items, accounts: Accounts, external: ExternalUsers) -> None:
+    def __init__(
+        self, items: Items, accounts: Accounts, external: ExternalUsers, now_s: Callable[[], float] = time.time
+    ) -> None:
+        self._now_s = now_s
         self._items = items
         self._accounts = accounts
         self._external = external
@@ -47,8 +54,46 @@ class Subjects:
             return None
         return Subject(row.id, row.name, "external", row.enabled and self._external.source_enabled(session, row))
 
-    def roles(self, session: Session, user_id: str) -> list[Stored[Role]]:
-        """Return the roles that a user has now."""
+    def roles(self, session: Session, user_id: str, in_s: float = 0.0) -> list[Stored[Role]]:
+        """Return the roles that a user has and that count now, or in so many seconds."""
+        at_us = int((self._now_s() + in_s) * 1e6)
+        return [role for role in self.held(session, user_id) if self._counts(session, role, at_us)]
+
+    def _counts(self, session: Session, role: Stored[Role], at_us: int) -> bool:
+        profile = role.item.login_time_profile
+        if profile is None or role.id == ADMINISTRATORS_ROLE_ID:
+            return True
+        try:
+            return holds(self._items.get(session, TimeProfile, profile.id).item, at_us)
+        except NoSuchItem:
+            return False  # what nobody knows widens nothing
+
+    def counts_for_s(self, session: Session, user_id: str, most_s: int) -> int:
+        """Return for how long, in whole minutes up to `most_s`, the roles that count now will be the same."""
+        if not any(role.item.login_time_profile for role in self.held(session, user_id)):
+            return most_s
+        now = {role.id for role in self.roles(session, user_id)}
+        left_s = 60 - int(self._now_s()) % 60  # profiles change with the minute
+        while left_s < most_s and {role.id for role in self.roles(session, user_id, left_s)} == now:
+            left_s += 60
+        return min(left_s, most_s)
+
+    def may_use(self, session: Session, user_id: str, client_id: str) -> bool:
+        """Tell whether a role of the user lets it sign in with a client of this kind."""
+        roles = self.roles(session, user_id)
+        if any(role.id == ADMINISTRATORS_ROLE_ID for role in roles):
+            return True
+        match client_id:
+            case "VedetteSmartClient":
+                return any(role.item.allow_smart_client_log_on for role in roles)
+            case "VedetteWebClient":
+                return any(role.item.allow_web_client_log_on for role in roles)
+            case "VedetteMobileClient":
+                return any(role.item.allow_mobile_client_log_on for role in roles)
+        return True
+
+    def held(self, session: Session, user_id: str) -> list[Stored[Role]]:
+        """Return the roles that a user has, whether they count now or not."""
         held = self._accounts.role_ids(session, user_id)
         row = None if held else self._external.by_id(session, user_id)  # nobody is both
         if row is not None:
