@@ -58,6 +58,15 @@ class Role(NamedItem):
     dual_authorization_required: Annotated[
         bool, Shown("A second person must authorise", "Sign-in", help="Administrators are exempt.")
     ] = False
+    evidence_lock_profile: Annotated[
+        ItemPath | None,
+        Shown(
+            "Evidence lock profile",
+            "Recordings",
+            help="For how long members may lock evidence; none: as they like.",
+            refers=("evidenceLockProfiles",),
+        ),
+    ] = None
     second_factor_required: Annotated[
         bool, Shown("Codes of an authenticator app are required", "Sign-in", help="Set up at the next sign-in.")
     ] = False

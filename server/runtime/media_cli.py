@@ -80,8 +80,11 @@ def stats(root: Root, json: AsJson = False) -> None:
 @app.command()
 def verify(  # noqa: PLR0917 - typer calls it by name
     paths: Annotated[
-        list[Path],
-        typer.Argument(help="Storages, folders or files of recordings; or one exported package (zip, or its folder)."),
+        list[str],
+        typer.Argument(
+            help="Storages, folders or files of recordings, archives in object stores (s3://bucket/folder);"
+            " or one exported package (zip, or its folder)."
+        ),
     ],
     device: Annotated[str, typer.Option(help="Only this camera or microphone.", show_default=False)] = "",
     start: Annotated[str, typer.Option("--from", help="ISO 8601; without a zone it is this machine's time.")] = "",
@@ -91,14 +94,23 @@ def verify(  # noqa: PLR0917 - typer calls it by name
         typer.Option(help="Everything must be signed with this key: fingerprint, public key or PEM file; several."),
     ] = None,
     data: Annotated[Path | None, typer.Option("--data", help="The recorder's data folder: its keys count.")] = None,
+    options: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON file with what opens the object store (key, secret, endpoint_url, ...); else what the"
+            " recorder knows, or the environment."
+        ),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Tell whether recordings, or an exported package, are what the recorder wrote; change nothing."""
+    from server.recording.archiving.stage import is_remote
     from server.recording.exporting.verifying import is_package, verify_package
+    from server.recording.proof.archives import archive_at
     from server.recording.proof.recordings import Wanted, verify_recordings
 
-    if len(paths) == 1 and is_package(paths[0]):
-        _finish(lambda: verify_package(paths[0], key[0] if key else None), _print_verdict, as_json=json)
+    if len(paths) == 1 and not is_remote(paths[0]) and is_package(Path(paths[0])):
+        _finish(lambda: verify_package(Path(paths[0]), key[0] if key else None), _print_verdict, as_json=json)
 
     def work() -> dict[str, Any]:
         wanted = Wanted(
@@ -107,8 +119,10 @@ def verify(  # noqa: PLR0917 - typer calls it by name
             _instant("--to", end) if end else 1 << 62,
             _trust(key or [], data),
         )
+        folder = (data or default_data_dir()).resolve()
+        archives = [archive_at(url, folder, _options(options)) for url in paths if is_remote(url)]
         with _measured("Verifying", quiet=json) as progress:
-            return verify_recordings(paths, wanted, progress)
+            return verify_recordings([Path(path) for path in paths if not is_remote(path)], wanted, progress, archives)
 
     _finish(work, _print_proof, as_json=json)
 
@@ -133,6 +147,19 @@ def keys(
         return {"ok": True, "keys": known}
 
     _finish(work, _print_keys, as_json=json)
+
+
+def _options(file: Path | None) -> dict[str, str] | None:
+    """What opens an object store, as an archive's options; from a file, since others see a command's arguments."""
+    if file is None:
+        return None
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SettingsError(f"{file} is no JSON: {error}") from None
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise SettingsError(f'{file} must be an object of texts, such as {{"key": "..."}}')
+    return found
 
 
 def _trust(keys: list[str], data: Path | None) -> Any:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from common.model.users import OPERATORS_ROLE_ID
 from tests.support.management_rig import managing
 
 pytestmark = pytest.mark.integration
@@ -48,3 +49,34 @@ def test_only_administrators_confirm_deletions(server):
     storage = server.rest("GET", f"recordingServers/{reply.id}/storages", token).json()["array"][0]["id"]
     assert server.rest("POST", f"storages/{storage}?task=ConfirmDeletion", recorder_token, json={}).status_code == 403
     assert server.rest("POST", f"storages/{storage}?task=ConfirmDeletion", json={}).status_code == 401
+
+
+def test_evidence_lock_profiles_limit_for_how_long_a_role_locks(server):
+    server.add_operator("pat")
+    token, operator = server.token(), server.token("pat")
+    choices = {"name": "Short", "retentionTimeOptions": ["7 Days", "12 Hours"]}
+    made = server.rest("POST", "evidenceLockProfiles", token, json=choices)
+    assert made.status_code == 201
+    profile = {"type": "evidenceLockProfiles", "id": made.json()["result"]["path"]["id"]}
+    lock = {"startTime": "2026-05-01T12:00:00Z", "endTime": "2026-05-01T12:01:00Z", "devicePaths": ["cameras/none"]}
+
+    def refused(caller, **retention):
+        answer = server.rest("POST", "evidenceLocks", caller, json=lock | retention)
+        assert answer.status_code == 400
+        return str(answer.json()["details"])
+
+    def option(word, units):
+        return {"retentionOption": {"retentionOption": word, "retentionUnits": units}}
+
+    assert "no camera" in refused(operator)  # without a profile, only what it is about is looked at
+    path = f"roles/{OPERATORS_ROLE_ID}"
+    assert server.rest("PATCH", path, token, json={"evidenceLockProfile": profile}).status_code == 200
+    for wrong in ({}, option("indefinite", 0), option("days", 8), {"retentionExpire": "2030-01-01T00:00:00Z"}):
+        assert "do not allow" in refused(operator, **wrong)
+    assert "no camera" in refused(operator, **option("days", 7))
+    assert "no camera" in refused(operator, **option("Hours", 12), retentionExpire="0001-01-01T00:00:00.0000000")
+    assert "no camera" in refused(token)  # administrators
+    words = {"retentionTimeOptions": ["UserDefined"]}
+    assert server.rest("PATCH", f"evidenceLockProfiles/{profile['id']}", token, json=words).status_code == 200
+    assert "no camera" in refused(operator, retentionExpire="2030-01-01T00:00:00Z")
+    assert "do not allow" in refused(operator)

@@ -17,11 +17,13 @@ from starlette.responses import JSONResponse, Response
 from common.api.evidence import ShownLock
 from common.clients.evidence import RecorderLocks
 from common.foundation.catalog import explain
+from common.foundation.clock import UtcUs
 from common.foundation.errors import ServerUnreachable, VmsError
 from common.foundation.ids import DeviceId, new_id
 from common.model.devices import Camera, Hardware, Microphone
 from server.management.api.answers import UnknownResource, WrongMethod, failed, read_object
 from server.management.api.callers import bearer
+from server.management.api.lock_profiles import Choices, check_choice, choices_of
 from server.management.api.lock_words import Merged, given_devices, lock_patch, lock_request, shown_lock, wanted
 from server.management.api.recorder_refusals import in_our_words
 from server.management.configuration.items import InvalidProperties, Stored
@@ -33,11 +35,13 @@ RESOURCE = "evidencelocks"
 
 @dataclass(frozen=True, slots=True)
 class _Site:
-    """What there is when a request comes. `kinds` and `places`: each device's resource, and the recorder it is on."""
+    """What there is when a request comes. `kinds` and `places`: each device's resource, and the recorder it is on.
+    `choices`: of how long the caller may lock."""
 
     recorders: Sequence[AskedRecorder]
     kinds: Mapping[str, str]
     places: Mapping[str, str]
+    choices: Choices
 
     def by_recorder(self, devices: Iterable[DeviceId]) -> dict[str, tuple[DeviceId, ...]]:
         """Return devices by where they are; raise InvalidProperties for an unknown one."""
@@ -74,6 +78,7 @@ def _site(services: Services, token: str) -> _Site:
             services.questions.recorders(session, token),
             {each.id: type(each.item).kind.plural for each in devices},
             {each.id: hardware.get(each.parent_id or "", "") for each in devices},
+            choices_of(services.items, session, services.sessions.principal(session, token)),
         )
 
 
@@ -146,6 +151,7 @@ async def _get(site: _Site, lock_id: str) -> tuple[Merged, dict[str, Any]]:
 
 async def _create(services: Services, site: _Site, body: Mapping[str, Any]) -> Response:
     asked = lock_request(body, services.clock.now_us(), new_id())
+    check_choice(body, None if asked.expires_us is None else UtcUs(asked.expires_us), site.choices)
     places = site.by_recorder(asked.devices)
 
     async def ask(recorder: AskedRecorder) -> ShownLock:
@@ -162,6 +168,10 @@ async def _create(services: Services, site: _Site, body: Mapping[str, Any]) -> R
 async def _change(services: Services, site: _Site, lock_id: str, body: Mapping[str, Any]) -> Response:
     found, unasked = await _get(site, lock_id)
     patch = lock_patch(body, services.clock.now_us())
+    expires = None if patch.expires_us is None else UtcUs(patch.expires_us)
+    same = {lock.expires_us for lock in found.values()} == {expires}
+    if (patch.forever or expires is not None) and not same:
+        check_choice(body, expires, site.choices)
     devices = given_devices(body)
     places = None if devices is None else site.by_recorder(devices)
     if places is not None and places.keys() != found.keys():

@@ -12,13 +12,15 @@ from common.media.mp4.boxes import Mp4Damaged
 from common.media.mp4.reader import read_init, scan_fragments
 from server.recording.mediadb.chains import seal_of
 from server.recording.mediadb.contract import TrackKey
-from server.recording.mediadb.files import LocalFile
+from server.recording.mediadb.files import ReadableFile
 from server.recording.mediadb.layout import segment_path
 from server.recording.mediadb.seals import ChainEnd
 from server.recording.proof.findings import Finding, Kind, SegmentReport
 
 Kept = Callable[[str, str, int, int], bool]
 """Whether an evidence lock keeps what a device recorded in `start <= t < end`; the path is that of a segment."""
+Open = Callable[[str], ReadableFile]
+"""Opens the segment of a report."""
 
 
 class TrackLinks:
@@ -28,11 +30,12 @@ class TrackLinks:
     pass over what an evidence lock keeps.
     """
 
-    def __init__(self, reports: Iterable[SegmentReport], starts: Sequence[int], kept: Kept) -> None:
+    def __init__(self, reports: Iterable[SegmentReport], starts: Sequence[int], kept: Kept, open_file: Open) -> None:
         """`reports`: of the segments that were looked at. `starts`: of all of the track that are there."""
         self.findings: list[Finding] = []
         self.notes: list[str] = []
         self._kept = kept
+        self._open = open_file
         self._starts = sorted(starts)
         self._here = frozenset(starts)
         self._known = {report.start_us: report for report in reports}
@@ -59,9 +62,7 @@ class TrackLinks:
             when = iso_utc(UtcUs(link.start_us))
             self.notes.append(f"{report.path}: the segment from {when} is gone; an evidence lock kept older ones")
             return
-        path = Path(report.path).absolute()
-        key = TrackKey(DeviceId(report.device), TrackName(report.track))
-        gone = str(segment_path(path.parents[3], key, UtcUs(link.start_us))) if len(path.parents) > 3 else ""
+        gone = _beside(report, link.start_us)
         why = f"this segment of {link.fragments} fragments is in no place that was named; {report.path} follows it"
         span, numbers = (link.start_us, report.start_us), (1, link.fragments)
         self.findings.append(Finding(Kind.MISSING, report.device, report.track, *span, gone, why, *numbers))
@@ -82,23 +83,31 @@ class TrackLinks:
             self.findings.append(Finding(Kind.MISSING, before.device, before.track, *span, before.path, why, *numbers))
         elif before.last >= link.fragments:
             same = before.last == link.fragments
-            chain = before.last_chain if same else _chain_of(Path(before.path), link.fragments)
+            chain = before.last_chain if same else self._chain_of(before.path, link.fragments)
             if chain is not None and chain != link.chain:
                 self._found(before, Kind.REPLACED, f"{after.path} continues another recording: it was sealed anew")
 
     def _found(self, report: SegmentReport, kind: Kind, why: str) -> None:
         self.findings.append(Finding(kind, report.device, report.track, *report.span, report.path, why))
 
+    def _chain_of(self, path: str, number: int) -> bytes | None:
+        """What the seal of a fragment says, where more was recorded behind it than the next segment knew of."""
+        try:
+            with self._open(path) as file:
+                init = read_init(file.read)
+                for fragment in scan_fragments(file.read, init.size_bytes, file.size_bytes()).fragments:
+                    seal = seal_of(file.read, fragment.offset)
+                    if seal is not None and seal.number == number:
+                        return seal.chain
+        except (OSError, Mp4Damaged, StorageError):
+            pass  # reported when the file itself was looked at
+        return None
 
-def _chain_of(path: Path, number: int) -> bytes | None:
-    """What the seal of a fragment says, where more was recorded behind it than the next segment knew of."""
-    try:
-        with LocalFile(path) as file:
-            init = read_init(file.read)
-            for fragment in scan_fragments(file.read, init.size_bytes, file.size_bytes()).fragments:
-                seal = seal_of(file.read, fragment.offset)
-                if seal is not None and seal.number == number:
-                    return seal.chain
-    except (OSError, Mp4Damaged, StorageError):
-        pass  # reported when the file itself was looked at
-    return None
+
+def _beside(report: SegmentReport, start_us: int) -> str:
+    """Where another segment of the same track would be; empty where that cannot be said."""
+    key = TrackKey(DeviceId(report.device), TrackName(report.track))
+    if "://" in report.path:
+        return f"{report.path.rsplit('/', 4)[0]}/{segment_path(Path(), key, UtcUs(start_us)).as_posix()}"
+    path = Path(report.path).absolute()
+    return str(segment_path(path.parents[3], key, UtcUs(start_us))) if len(path.parents) > 3 else ""

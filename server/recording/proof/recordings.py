@@ -18,11 +18,12 @@ from common.foundation.ids import DeviceId
 from common.media.access_unit import TrackName
 from common.media.mp4.boxes import Mp4Damaged
 from server.recording.mediadb.contract import Span, TrackKey
-from server.recording.mediadb.files import LocalFile
+from server.recording.mediadb.files import LocalFile, ReadableFile
 from server.recording.mediadb.fragments import unpack_table
 from server.recording.mediadb.index import SEALED, SegmentIndex, SegmentRow
 from server.recording.mediadb.layout import MARKER, segment_path
 from server.recording.mediadb.locks import LockBook, Protected
+from server.recording.proof.archives import RemoteArchive
 from server.recording.proof.contents import Place
 from server.recording.proof.findings import Finding, Kind, SegmentReport, Trust
 from server.recording.proof.links import TrackLinks
@@ -54,22 +55,33 @@ class Wanted:
 
 
 def verify_recordings(
-    paths: Sequence[Path], wanted: Wanted, progress: Progress = lambda done, total: None
+    paths: Sequence[Path],
+    wanted: Wanted,
+    progress: Progress = lambda done, total: None,
+    archives: Sequence[RemoteArchive] = (),
 ) -> dict[str, Any]:
-    """Verify storages, folders of recordings or single files; changes nothing, and recording may go on meanwhile.
+    """Verify storages, folders of recordings or single files, and archives in object stores, in place; changes nothing,
+    and recording may go on meanwhile.
 
     Several stages of a storage may be given together: then borders between them are checked too. Raises StorageError
     when something that is named cannot be looked at at all.
     """
     with ExitStack() as opened:
-        work = _Work(paths, wanted, progress, opened)
+        work = _Work(paths, wanted, progress, opened, archives)
         return work.report()
 
 
 class _Work:
     """One verification."""
 
-    def __init__(self, paths: Sequence[Path], wanted: Wanted, progress: Progress, opened: ExitStack) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        wanted: Wanted,
+        progress: Progress,
+        opened: ExitStack,
+        archives: Sequence[RemoteArchive],
+    ) -> None:
         self._wanted = wanted
         self._progress = progress
         self._opened = opened
@@ -78,7 +90,10 @@ class _Work:
         self._findings: list[Finding] = []
         self._notes: list[str] = []
         self._storages = [path for path in paths if (path / MARKER).exists()]
-        self._places = [self._place(file) for path in paths for file in _files(path)]
+        self._archives = {archive.root: archive for archive in archives}
+        files = [str(file) for path in paths for file in _files(path)]
+        files += [url for archive in archives for url in sorted(archive.sizes)]
+        self._places = [self._place(file) for file in files]
         self._places = [place for place in self._places if wanted.device in ("", place.device)]
 
     def report(self) -> dict[str, Any]:
@@ -96,7 +111,7 @@ class _Work:
             by_track[each.device, each.track].append(each)
         for track, segments in by_track.items():
             starts = [place.start_us for place in tracks.get(track, [])] or [each.start_us for each in segments]
-            links = TrackLinks(segments, starts, self._kept)
+            links = TrackLinks(segments, starts, self._kept, self._open)
             self._findings += links.findings
             self._notes += links.notes
         self._look_for_lost(tracks)
@@ -104,9 +119,21 @@ class _Work:
 
     # what there is
 
-    def _place(self, file: Path) -> Place:
+    def _archive(self, path: str) -> RemoteArchive | None:
+        """The object store that a segment is in; None where it is a file."""
+        return self._archives.get(_root(path)) if self._archives and "://" in path else None
+
+    def _open(self, path: str) -> ReadableFile:
+        archive = self._archive(path)
+        return LocalFile(Path(path)) if archive is None else archive.open(path)
+
+    def _size(self, path: str) -> int:
+        archive = self._archive(path)
+        return _size(path) if archive is None else archive.sizes[path]
+
+    def _place(self, path: str) -> Place:
         """Which segment a file should be by its path, and what the index knows of it."""
-        place = Place(str(file))
+        file, place = Path(path), Place(path)
         parents = file.absolute().parents
         if not file.stem.isdecimal() or len(parents) < 4 or not _DAY.fullmatch(parents[0].name):
             return place
@@ -129,8 +156,10 @@ class _Work:
     def _index(self, root: Path) -> SegmentIndex | None:
         if root not in self._indexes:
             found: SegmentIndex | None = None
-            if (root / MARKER).exists():
-                found = self._opened.enter_context(closing(SegmentIndex(root, writable=False)))
+            archive = self._archives.get(root)
+            folder = root if archive is None else archive.index
+            if folder is not None and (archive is not None or (folder / MARKER).exists()):
+                found = self._opened.enter_context(closing(SegmentIndex(folder, writable=False)))
                 try:
                     if not found.exists:
                         found = None
@@ -141,7 +170,7 @@ class _Work:
         return self._indexes[root]
 
     def _row(self, place: Place) -> SegmentRow | None:
-        index = self._index(Path(place.path).absolute().parents[3]) if place.device else None
+        index = self._index(_root(place.path)) if place.device else None
         if index is None:
             return None
         key = TrackKey(DeviceId(place.device), TrackName(place.track))
@@ -154,7 +183,7 @@ class _Work:
     def _with_index(self, place: Place) -> Place:
         """What the index knows of a segment; nothing where it cannot be asked."""
         row = self._row(place)
-        index = None if row is None else self._index(Path(place.path).absolute().parents[3])
+        index = None if row is None else self._index(_root(place.path))
         if row is None or index is None:
             return place
         try:
@@ -167,13 +196,13 @@ class _Work:
     # looking
 
     def _verified(self, places: list[Place]) -> Iterator[SegmentReport]:
-        sizes = [_size(place.path) for place in places]
+        sizes = [self._size(place.path) for place in places]
         total, done = sum(sizes), 0
         self._progress(0, total)
         with ThreadPoolExecutor(_THREADS, "verify") as threads:
             for first in range(0, len(places), _BATCH):
                 batch = [
-                    replace(self._with_index(place), in_use=_in_use(place.path))
+                    replace(self._with_index(place), in_use=self._archive(place.path) is None and _in_use(place.path))
                     for place in places[first : first + _BATCH]
                 ]
                 for report, size in zip(threads.map(self._look_at, batch), sizes[first:], strict=False):
@@ -184,7 +213,7 @@ class _Work:
 
     def _look_at(self, place: Place) -> SegmentReport | None:
         try:
-            with LocalFile(Path(place.path)) as file:
+            with self._open(place.path) as file:
                 return verify_segment(file, place, self._wanted.trust)
         except FileNotFoundError:
             return None  # deleted or archived meanwhile
@@ -196,15 +225,18 @@ class _Work:
 
     def _kept(self, path: str, device: str, start_us: int, end_us: int) -> bool:
         """Whether an evidence lock of the storage keeps a span of a device."""
-        root = Path(path).absolute().parents[3]
+        root, archive = _root(path), self._archive(path)
+        folder = root if archive is None else archive.locks
+        if folder is None:
+            return False
         if root not in self._locks:
-            self._locks[root] = LockBook((root,), SystemClock().now_us).protected()
+            self._locks[root] = LockBook((folder,), SystemClock().now_us).protected()
         return self._locks[root].meets(DeviceId(device), Span(UtcUs(start_us), UtcUs(end_us)))
 
     def _look_for_lost(self, tracks: dict[_Track, list[Place]]) -> None:
         """Segments that the index of a storage knows, and of which there is no file."""
         here = {(place.device, place.track, place.start_us) for places in tracks.values() for place in places}
-        for root in self._storages:
+        for root in (*self._storages, *self._archives):
             index = self._index(root.absolute())
             if index is None:
                 continue
@@ -216,7 +248,7 @@ class _Work:
                 continue
             told = {finding.path for finding in self._findings}
             for row in lost:
-                path = str(segment_path(root, row.key, row.start))
+                path = self._segment(root, row)
                 if path not in told and str(Path(path).absolute()) not in told:
                     why = "its file is gone, and the index still knows it"
                     self._findings.append(
@@ -225,7 +257,17 @@ class _Work:
 
     def _is_lost(self, root: Path, row: SegmentRow, here: set[tuple[str, str, int]]) -> bool:
         known = (row.key.device, row.key.track, row.start) in here
-        return not known and self._is_wanted(row) and not segment_path(root, row.key, row.start).exists()
+        if known or not self._is_wanted(row):
+            return False
+        path, archive = self._segment(root, row), self._archives.get(root)
+        return not (Path(path).exists() if archive is None else archive.has(path))
+
+    def _segment(self, root: Path, row: SegmentRow) -> str:
+        """The path, or URL, of a segment that an index knows."""
+        archive = self._archives.get(root)
+        if archive is not None:
+            return f"{archive.url}/{segment_path(Path(), row.key, row.start).as_posix()}"
+        return str(segment_path(root, row.key, row.start))
 
     def _is_wanted(self, row: SegmentRow) -> bool:
         return self._wanted.device in ("", row.key.device) and self._wanted.meets(row.start, row.end)
@@ -257,6 +299,11 @@ class _Work:
             "findings_left_out": max(0, len(findings) - _MOST_LISTED),
             "notes": self._notes[:_MOST_LISTED],
         }
+
+
+def _root(path: str) -> Path:
+    """The storage or archive that a segment's path says it is in."""
+    return Path(path).absolute().parents[3]
 
 
 def _files(path: Path) -> list[Path]:
