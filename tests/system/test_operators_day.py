@@ -17,7 +17,7 @@ import pyzipper
 from common.clients.bookmarks import SiteBookmarks
 from common.clients.views import SiteView, SiteViewGroup, SiteViews
 from common.foundation.clock import US_PER_S, SystemClock, UtcUs
-from smartclient.views.text import cameras_text
+from smartclient.views.text import contents_text
 from tests.support.operators_site import CAMERAS, OperatorsSite, asleep, film, operators_site
 from tests.support.real_client import ARTIFACTS, client
 from tests.support.virtual_screen import VirtualScreen, until, virtual_screen, what_is_missing
@@ -61,7 +61,7 @@ def numbered_view(site: OperatorsSite, number: str) -> None:
     views = SiteViews(site.running.client)
     group = views.create_group(SiteViewGroup("", "Gates"))
     halves = ((0, 0, 500, 1000), (500, 0, 500, 1000))
-    shown = cameras_text(tuple(site.camera(name) for name in FILMED))
+    shown = contents_text(tuple(site.camera(name) for name in FILMED))
     views.create_view(SiteView("", "Deliveries", group.id, halves, shown, number))
 
 
