@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 
 from common.ui.off_thread import wait_for_jobs
 from common.ui.theme import apply_theme
+from smartclient.video.engine import VideoEngine
 
 _HARMLESS = (
     "This plugin does not support",  # the offscreen platform: window hints, raising, grabbing
@@ -42,3 +43,12 @@ def qt_says_nothing(qapp: QApplication) -> Iterator[None]:
     qInstallMessageHandler(before)
     assert finished, "a request is still running"
     assert not said, said
+
+
+@pytest.fixture
+def engine(qt_says_nothing: None) -> Iterator[VideoEngine]:
+    """A picture engine with one decoder process."""
+    made = VideoEngine(processes=1)
+    yield made
+    made.close()
+    made.deleteLater()

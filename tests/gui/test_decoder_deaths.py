@@ -4,12 +4,10 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from smartclient.video.engine import VideoEngine
@@ -18,14 +16,6 @@ from tests.support.smartclient_rig import CAMERA, CAMERA_2, RECORDER, running_re
 
 WAIT_MS = 30_000
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def engine(qapp: QApplication) -> Iterator[VideoEngine]:
-    made = VideoEngine(processes=1)
-    yield made
-    made.close()
-    made.deleteLater()
 
 
 def test_a_stream_that_kills_its_decoder_twice_rests_and_the_other_goes_on(

@@ -38,14 +38,6 @@ def german(qapp: QApplication) -> Iterator[None]:
     QLocale.setDefault(before)
 
 
-@pytest.fixture
-def engine(german: None) -> Iterator[VideoEngine]:
-    made = VideoEngine(processes=1)
-    yield made
-    made.close()
-    made.deleteLater()
-
-
 def cut_off(window: QWidget) -> list[str]:
     """Texts of buttons and labels that do not fit."""
     found = []

@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QEvent, QPointF
 from PySide6.QtGui import QEnterEvent, QGuiApplication, QImage
-from PySide6.QtWidgets import QApplication, QToolButton, QWidget
+from PySide6.QtWidgets import QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from common.foundation.errors import VmsError
 from common.ui.off_thread import wait_for_jobs
-from common.ui.theme import apply_theme
 from smartclient.live.grid import TileGrid
 from smartclient.live.hover_bar import HoverBar
 from smartclient.live.own_time import OwnTimeBar
@@ -26,15 +25,6 @@ from tests.support.smartclient_rig import CAMERA, CAMERA_2, RunningRecorder, Sit
 
 WAIT_MS = 30_000
 S = 1_000_000
-
-
-@pytest.fixture
-def engine(qapp: QApplication) -> Iterator[VideoEngine]:
-    apply_theme(qapp, "dark")
-    made = VideoEngine(processes=1)
-    yield made
-    made.close()
-    made.deleteLater()
 
 
 @pytest.fixture

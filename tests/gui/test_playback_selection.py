@@ -1,16 +1,12 @@
 """A selection that is repeated, and small pictures of recordings, against a real media server."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QSignalSpy, QTest
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from common.ui.off_thread import wait_for_jobs
-from common.ui.theme import apply_theme
 from smartclient.playback.page import PlaybackPage
 from smartclient.playback.thumbnails import Place, Thumbnails
 from smartclient.site.snapshot import Site, read_site
@@ -19,15 +15,6 @@ from smartclient.views.layouts import square
 from tests.support.smartclient_rig import CAMERA, CAMERA_2, SiteClient, running_recorder
 
 WAIT_MS = 30_000
-
-
-@pytest.fixture
-def engine(qapp: QApplication) -> Iterator[VideoEngine]:
-    apply_theme(qapp, "dark")
-    made = VideoEngine(processes=1)
-    yield made
-    made.close()
-    made.deleteLater()
 
 
 def site_at(engine: VideoEngine, uri: str) -> Site:

@@ -1,15 +1,11 @@
 """Playback while the recorder is out of reach: it stands at what was seen last, and goes on from there by itself."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from common.foundation.clock import US_PER_S
-from common.ui.theme import apply_theme
 from smartclient.playback.page import PlaybackPage
 from smartclient.site.snapshot import read_site
 from smartclient.video.engine import VideoEngine
@@ -18,15 +14,6 @@ from tests.support.cut_proxy import cut_proxy
 from tests.support.smartclient_rig import CAMERA, SiteClient, running_recorder
 
 WAIT_MS = 30_000
-
-
-@pytest.fixture
-def engine(qapp: QApplication) -> Iterator[VideoEngine]:
-    apply_theme(qapp, "dark")
-    made = VideoEngine(processes=1)
-    yield made
-    made.close()
-    made.deleteLater()
 
 
 def test_nothing_passes_unseen_while_the_recorder_is_away(qtbot: QtBot, engine: VideoEngine, tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from pytestqt.qtbot import QtBot
 
 from common.ui.off_thread import wait_for_jobs
 from common.ui.session import Session
-from common.ui.theme import apply_theme
 from smartclient.app.window import SmartClientWindow
 from smartclient.live.tile import Tile
 from smartclient.options.views import SavedView, SavedViews
@@ -26,15 +25,6 @@ from smartclient.windows.saved import SavedDesks
 from tests.support.smartclient_rig import CAMERA, CAMERA_2, SiteClient, running_recorder
 
 WAIT_MS = 30_000
-
-
-@pytest.fixture
-def engine(qapp: QApplication) -> Iterator[VideoEngine]:
-    apply_theme(qapp, "dark")
-    made = VideoEngine(processes=1)
-    yield made
-    made.close()
-    made.deleteLater()
 
 
 @pytest.fixture

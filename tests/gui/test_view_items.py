@@ -11,7 +11,6 @@ from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 
 from common.foundation.ids import DeviceId
-from common.ui.theme import apply_theme
 from smartclient.app.hotspots import Hotspots
 from smartclient.live.carousel import CarouselTurn
 from smartclient.live.faces import Face
@@ -37,15 +36,6 @@ from smartclient.views.set_up import SetUp
 WAIT_MS = 10_000
 A, B, C = ("a", "b", "c")
 HOTSPOT = content_of(Hotspot())
-
-
-@pytest.fixture
-def engine(qapp: QApplication) -> Iterator[VideoEngine]:
-    apply_theme(qapp, "dark")
-    made = VideoEngine(processes=1)
-    yield made
-    made.close()
-    made.deleteLater()
 
 
 @pytest.fixture
