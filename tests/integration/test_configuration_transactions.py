@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.management_rig import Management, managing
+from tests.support.management_rig import PASSWORD, Management, managing
 
 pytestmark = pytest.mark.integration
 
@@ -69,6 +69,21 @@ def test_a_dry_run_keeps_nothing(server):
     assert answer.json()["result"]["operations"][0]["data"]["name"] == "Tried"
     assert names(server) == before
     assert sent(server, create("Tried"), {"method": "PATCH", "resource": "x"}, dryRun=True).status_code == 404
+
+
+def test_what_is_undone_unlocks_nobody(server):
+    form = {"grant_type": "password", "username": "olga", "client_id": "VmsClient"}
+    user = next(
+        u["id"] for u in server.rest("GET", "basicUsers", server.token()).json()["array"] if u["name"] == "olga"
+    )
+    for _ in range(5):
+        server.grant(password="wrong", **form)
+    unlock = {"method": "PATCH", "resource": f"basicUsers/{user}", "body": {"status": "Enabled"}}
+    sent(server, unlock, dryRun=True)
+    sent(server, unlock, {"method": "DELETE", "resource": "userDefinedEvents/00000000-0000-0000-0000-000000000000"})
+    assert server.grant(password=PASSWORD, **form).json()["error_code"] == "LockedOut"
+    assert sent(server, unlock).status_code == 200
+    assert server.grant(password=PASSWORD, **form).status_code == 200
 
 
 def test_nobody_does_more_than_one_by_one(server):

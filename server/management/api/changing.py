@@ -1,5 +1,6 @@
 """Creating, changing and removing items, with what a kind needs beside its row: accounts, addresses, tokens."""
 
+from functools import partial
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -19,6 +20,7 @@ from server.management.configuration.items import NOT_STORED, InvalidProperties,
 from server.management.configuration.references import check_not_needed, check_references
 from server.management.configuration.storages import check_storages, check_unused, create_storage
 from server.management.configuration.time_profiles import check_appointments
+from server.management.database.store import after_commit
 from server.management.identity.accounts import name_key, user_from
 from server.management.identity.revocations import revoke_user
 from server.management.identity.sources import SOURCES, check_source, create_source, source_changed, source_removed
@@ -104,7 +106,7 @@ def change_in(
         if password_hash:
             services.accounts.set_password(session, stored.id, password_hash)
         if body.get("status") == "Enabled" or password_hash:
-            services.lockout.succeeded(name_key(stored.item.name))
+            after_commit(session, partial(services.lockout.succeeded, name_key(stored.item.name)))
     return services.items.get(session, model, identifier)
 
 
@@ -143,7 +145,7 @@ def delete_in(services: Services, session: Session, model: type[Item], identifie
         return
     if model is RecordingServer:
         revoke_user(session, identifier)
-        services.statuses.forget(identifier)
+        after_commit(session, partial(services.statuses.forget, identifier))
     if model is Role:
         services.accounts.check_removable(session, identifier)
     check_not_needed(session, services.items, model, identifier)

@@ -22,6 +22,7 @@ from server.management.database.engines import DatabaseLimits, for_reading, for_
 from server.management.database.outage import RETRY_AFTER_S, DatabaseAway, Outage, is_away, reason_of
 from server.management.database.tables import StateRow
 
+_AFTER = "after"
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -150,6 +151,8 @@ class Database:
             changes: Sequence[ItemChange] | None = session.info.get("changes")
             session.flush()
             self._commit(session, mark)
+        for act in session.info.get(_AFTER, ()):
+            act()
         if changes is not None:
             for listener in self._listeners:
                 listener(changes)
@@ -192,6 +195,11 @@ def get_state(session: Session, name: str) -> str | None:
 
 def set_state(session: Session, name: str, value: str) -> None:
     session.merge(StateRow(name=name, value=value))
+
+
+def after_commit(session: Session, act: Callable[[], None]) -> None:
+    """Do what is not in the database once this transaction counts, and never when it is undone. It returns soon."""
+    session.info.setdefault(_AFTER, []).append(act)
 
 
 def configuration_version(session: Session) -> int:
