@@ -10,6 +10,7 @@ import uuid
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from common.api.recorder_configuration import RecorderConfiguration
 from common.api.site_events import MOST_EVENTS, EventBatch, SiteEvent, Source
@@ -68,7 +69,7 @@ class EventBoard:
         self._states: dict[tuple[str, str], SiteEvent] = {}  # by source and state group
         self._untold: deque[SiteEvent] = deque(maxlen=most)
         self._number = 0  # of the first untold event
-        self._again: deque[tuple[str, str]] = deque()  # states to tell once more
+        self._again: dict[tuple[str, str], None] = {}  # states to tell once more, in their order
         self.happened = asyncio.Event()
 
     # what is so
@@ -80,6 +81,7 @@ class EventBoard:
         known = {*self._places, *(each.hardware for each in self._places.values()), self._recorder}
         for gone in [key for key in self._states if key[0] not in known]:
             del self._states[gone]
+            self._again.pop(gone, None)
         self._live &= self._places.keys()
         for device in self._places:
             self._judge_recording(device, self._clock.now_us())
@@ -145,7 +147,7 @@ class EventBoard:
             if before is None or before.type != kind:
                 self._add(event)
             else:  # the same state for another reason: worth knowing, but nothing has happened
-                self._again.append((identifier, group))
+                self._again[identifier, group] = None
                 self.happened.set()
 
     @staticmethod
@@ -171,20 +173,18 @@ class EventBoard:
 
     def tell_all(self) -> None:
         """Management does not know our states (any more)."""
-        self._again = deque(self._states)
+        self._again = dict.fromkeys(self._states)
         self.happened.set()
 
     def batch(self) -> EventBatch:
         """Return what to tell next, oldest first; the same again until it is `told`."""
         self.happened.clear()
-        events = tuple(self._untold[at] for at in range(min(MOST_EVENTS, len(self._untold))))
+        events = tuple(islice(self._untold, MOST_EVENTS))
         states = () if len(self._untold) > MOST_EVENTS else tuple(self._restated())
         return EventBatch(epoch=self._epoch, number=self._number, events=events, states=states)
 
     def _restated(self) -> Iterator[SiteEvent]:
-        for key in list(self._again)[:MOST_EVENTS]:
-            if key in self._states:
-                yield self._states[key]
+        return (self._states[key] for key in islice(self._again, MOST_EVENTS))
 
     def told(self, batch: EventBatch) -> None:
         """Management has it."""
@@ -193,9 +193,8 @@ class EventBoard:
             self._number += 1
         for state in batch.states:
             key = state.source_id, state.state_group or ""
-            if self._states.get(key) is state and key in self._again:
-                self._again.remove(key)
-        self._again = deque(key for key in self._again if key in self._states)
+            if self._states.get(key) is state:
+                self._again.pop(key, None)
         if self._untold or self._again:
             self.happened.set()
 
