@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
@@ -12,7 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from common.api.site_events import SiteEvent
 from common.foundation.catalog import text
-from common.foundation.errors import NotSignedIn
+from common.foundation.errors import NotSignedIn, VmsError
 from common.foundation.ids import new_id
 from common.net.tokens import Principal
 from server.management.events.commands import (
@@ -42,7 +43,8 @@ log = logging.getLogger(__name__)
 
 SIGN_IN_S = 10.0
 MOST_TOLD = 500  # events in one message
-NOT_JSON, SIGNED_OUT, LEFT_BEHIND = 1007, 1008, 1013  # close codes (RFC 6455, 7.4.1; 1013 of IANA's registry)
+NOT_JSON, SIGNED_OUT, FAILED, LEFT_BEHIND = 1007, 1008, 1011, 1013
+"""Close codes (RFC 6455, 7.4.1; 1013 is in IANA's registry)."""
 
 Seen = Callable[[Principal, Sequence[SiteEvent]], Awaitable[list[SiteEvent]]]
 
@@ -91,8 +93,9 @@ class EventSocket:
         if token:
             try:
                 self.principal = await self._verify(token.strip() if scheme.lower() == "bearer" else "")
-            except NotSignedIn:
-                await self._socket.send_denial_response(Response(status_code=401))
+            except VmsError as failed:
+                status = HTTPStatus.UNAUTHORIZED if isinstance(failed, NotSignedIn) else HTTPStatus.SERVICE_UNAVAILABLE
+                await self._socket.send_denial_response(Response(status_code=status))
                 return
         offered = self._socket.scope.get("subprotocols", ())
         await self._socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
@@ -103,17 +106,23 @@ class EventSocket:
                 tasks.create_task(self._watch_token(), name="events token")
         except* WebSocketDisconnect:
             log.debug("event client gone")
+        except* VmsError as failed:  # the database is away: the client comes back, and its session is still there
+            log.warning("event client sent away", extra={"reason": str(failed.exceptions[0])})
+            await self._close(FAILED, "the server cannot look this up now")
         except* _Close as closing:
-            if self._socket.client_state is WebSocketState.CONNECTED:
-                first = closing.exceptions[0]
-                assert isinstance(first, _Close)
-                await self._socket.close(first.code, str(first))
+            first = closing.exceptions[0]
+            assert isinstance(first, _Close)
+            await self._close(first.code, str(first))
         finally:
             if self._session is not None:
                 if self._signed_out.is_set():
                     self._sessions.end(self._session)
                 else:
                     self._sessions.leave(self._session)
+
+    async def _close(self, code: int, why: str) -> None:
+        if self._socket.client_state is WebSocketState.CONNECTED:
+            await self._socket.close(code, why)
 
     # what the client says
 
