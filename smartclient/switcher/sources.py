@@ -9,6 +9,7 @@ from PySide6.QtGui import QKeySequence
 
 from common.clients.views import SiteView, ViewTree
 from common.foundation.clock import US_PER_S, UtcUs
+from common.ui.dates import written
 from common.ui.words import words
 from smartclient.app.keys import KEYS
 from smartclient.playback.go_to import NoSuchTime, parse_go_to
@@ -92,7 +93,7 @@ class Sources:
             return None
         moment = datetime.fromtimestamp(at / US_PER_S).astimezone()
         title = words("switcher.go_to", time=moment.strftime("%H:%M:%S"))
-        return Found("time", title, moment.strftime("%x"), lambda: self._go_to(at))
+        return Found("time", title, written(moment, "%a %d %b %Y"), lambda: self._go_to(at))
 
 
 def _actions(acts: Mapping[str, Callable[[], object]]) -> Iterator[tuple[str, Found]]:

@@ -12,7 +12,7 @@ from common.ui.language import languages
 ROOT = Path(__file__).parents[4] / "resources" / "i18n"
 OF_CLIENTS = (
     *("ui", "smartclient", "mgmtclient", "timeline", "bookmarks", "views", "windows", "explorer", "tiles"),
-    *("switcher", "exporting", "setup", "items", "errors", "dates", "clients_recorder"),
+    *("items", "switcher", "exporting", "setup", "items", "errors", "dates", "clients_recorder"),
 )
 TRANSLATED = sorted(path.name for path in ROOT.iterdir() if path.name != "en")
 
