@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import TracebackType
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from common.api.programs import ANY_PROGRAM
 from common.clients.sign_in import SignInRefused
 from common.foundation.catalog import text
 
@@ -34,7 +35,7 @@ class BrowserCode:
 class BrowserSignIn:
     """One attempt. A context manager: inside, it listens, and `url` is the page to open."""
 
-    def __init__(self, server_url: str, client_id: str = "VmsClient") -> None:
+    def __init__(self, server_url: str, client_id: str = ANY_PROGRAM) -> None:
         self._client_id = client_id
         self.url = ""
         self._server_url = server_url

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from common.api.programs import ANY_PROGRAM
 from common.clients import management_values as values
 from common.clients.browser_sign_in import BrowserCode
 from common.clients.management_http import HttpsConnection
@@ -44,7 +45,7 @@ class ManagementClient:
         ca_pem: str | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        client_id: str = "VmsClient",
+        client_id: str = ANY_PROGRAM,
     ) -> None:
         """`base_url`: `https://host[:port]`; `ca_pem`: the pinned authority, None for the machine's own; `client_id`:
         which program this is, as roles may let in some only."""

@@ -4,6 +4,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.api.programs import ANY_PROGRAM
 from common.clients.management import ManagementClient
 from common.foundation.errors import SettingsError
 from common.ui.remembered import Remembered, normal_server_url
@@ -53,7 +54,7 @@ def sign_in_from_arguments(
     return Session(client, ca_pem, server_url, user)
 
 
-_client_id = ["VmsClient"]
+_client_id = [ANY_PROGRAM]
 
 
 def be_client(identifier: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication, QDialog
 
+from common.api.programs import MANAGEMENT_CLIENT
 from common.foundation.errors import VmsError
 from common.ui.language import languages, speak
 from common.ui.off_thread import run_off_thread, wait_for_jobs
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     app = QApplication(sys.argv[:1])
     app.setApplicationName("vedette-mgmtclient")
     app.setApplicationDisplayName(words("mgmt.product"))
-    be_client("VedetteManagementClient")
+    be_client(MANAGEMENT_CLIENT)
     speak(app, given.language)
     apply_theme(app, given.theme)
     try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication, QDialog
 
+from common.api.programs import SMART_CLIENT
 from common.foundation.errors import VmsError
 from common.ui.language import languages, speak
 from common.ui.off_thread import wait_for_jobs
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     app.setApplicationName("vedette-smartclient")
     app.setApplicationDisplayName(PRODUCT)
     app.setQuitOnLastWindowClosed(False)
-    be_client("VedetteSmartClient")
+    be_client(SMART_CLIENT)
     speak(app, given.language)
     apply_theme(app, given.theme)
     _stop_on_signals(app)

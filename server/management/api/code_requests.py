@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlencode
 
+from common.api.programs import PROGRAMS
 from common.foundation.errors import VmsError
-from server.management.api.idp import CLIENTS
 from server.management.identity.authorization_codes import CodeRequest, is_challenge, may_redirect_to
 
 _MOST_CHARS = 2048
@@ -29,7 +29,7 @@ class RequestRefused(VmsError):
 def read_code_request(query: Mapping[str, str], own_origin: str, listed: Iterable[str]) -> CodeRequest:
     """Check a request; raise NoWayBack or RequestRefused."""
     client, redirect = query.get("client_id", ""), query.get("redirect_uri", "")
-    if client not in CLIENTS:
+    if client not in PROGRAMS:
         raise NoWayBack("the program is not known here")
     if len(redirect) > _MOST_CHARS or not may_redirect_to(redirect, own_origin, listed):
         raise NoWayBack("the address to go back to is not allowed")

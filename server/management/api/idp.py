@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from common.api.programs import PROGRAMS
 from server.management.api import negotiate
 from server.management.api.forms import read_form, typed_from
 from server.management.api.version import SERVER_VERSION
@@ -19,10 +20,6 @@ from server.management.identity.sign_in import Proven
 from server.management.services import Services
 
 PREFIXES = ("/idp", "/api/idp")
-CLIENTS = (
-    *("GrantValidatorClient", "VmsClient"),
-    *("VedetteSmartClient", "VedetteManagementClient", "VedetteWebClient", "VedetteMobileClient"),
-)
 _GRANTS = ("password", "refresh_token", "authorization_code", "client_credentials")
 
 
@@ -120,7 +117,7 @@ def _login_providers(services: Services) -> list[dict[str, str]]:
 
 
 def _need_client(form: Mapping[str, str]) -> None:
-    if form.get("client_id", "") not in CLIENTS:
+    if form.get("client_id", "") not in PROGRAMS:
         raise GrantRefused("invalid_client", "invalid_client", "InvalidClient")
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
+from common.api import programs
 from common.model.rules import TimeProfile
 from common.model.times import holds
 from common.model.users import ADMINISTRATORS_ROLE_ID, Role
@@ -54,9 +55,9 @@ class Subjects:
             return None
         return Subject(row.id, row.name, "external", row.enabled and self._external.source_enabled(session, row))
 
-    def roles(self, session: Session, user_id: str, in_s: float = 0.0) -> list[Stored[Role]]:
-        """Return the roles that a user has and that count now, or in so many seconds."""
-        at_us = int((self._now_s() + in_s) * 1e6)
+    def roles(self, session: Session, user_id: str) -> list[Stored[Role]]:
+        """Return the roles that a user has and that count now."""
+        at_us = int(self._now_s() * 1e6)
         return [role for role in self.held(session, user_id) if self._counts(session, role, at_us)]
 
     def _counts(self, session: Session, role: Stored[Role], at_us: int) -> bool:
@@ -70,11 +71,15 @@ class Subjects:
 
     def counts_for_s(self, session: Session, user_id: str, most_s: int) -> int:
         """Return for how long, in whole minutes up to `most_s`, the roles that count now will be the same."""
-        if not any(role.item.login_time_profile for role in self.held(session, user_id)):
+        held = [role for role in self.held(session, user_id) if role.item.login_time_profile]
+        if not held:
             return most_s
-        now = {role.id for role in self.roles(session, user_id)}
-        left_s = 60 - int(self._now_s()) % 60  # profiles change with the minute
-        while left_s < most_s and {role.id for role in self.roles(session, user_id, left_s)} == now:
+
+        def counting(in_s: int) -> list[bool]:
+            return [self._counts(session, role, int((self._now_s() + in_s) * 1e6)) for role in held]
+
+        now, left_s = counting(0), 60 - int(self._now_s()) % 60  # profiles change with the minute
+        while left_s < most_s and counting(left_s) == now:
             left_s += 60
         return min(left_s, most_s)
 
@@ -84,11 +89,11 @@ class Subjects:
         if any(role.id == ADMINISTRATORS_ROLE_ID for role in roles):
             return True
         match client_id:
-            case "VedetteSmartClient":
+            case programs.SMART_CLIENT:
                 return any(role.item.allow_smart_client_log_on for role in roles)
-            case "VedetteWebClient":
+            case programs.WEB_CLIENT:
                 return any(role.item.allow_web_client_log_on for role in roles)
-            case "VedetteMobileClient":
+            case programs.MOBILE_CLIENT:
                 return any(role.item.allow_mobile_client_log_on for role in roles)
         return True
 
