@@ -1,10 +1,13 @@
 """One-off requests (network, disk) away from the GUI thread, with the answer delivered back in it."""
 
+import itertools
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 import shiboken6
 from PySide6.QtCore import QObject, Qt, QThreadPool, Signal, Slot
@@ -37,6 +40,18 @@ class Job:
         self.cancelled = True
 
 
+@dataclass(slots=True)
+class _Request:
+    """What is asked for and who waits for it. Only the GUI thread may drop it: with it may go the last reference to a
+    widget, and Qt's widgets must not be destroyed in another thread."""
+
+    owner: QObject
+    fn: Callable[[], object]
+    done: Callable[[Any], None]
+    failed: Callable[[VmsError], None]
+    job: Job
+
+
 class _Desk(QObject):
     """Lives in the GUI thread and outlives every owner, so that a worker never signals a deleted object."""
 
@@ -48,23 +63,35 @@ class _Desk(QObject):
         self._pool.setMaxThreadCount(MOST_THREADS)
         self._pool.setExpiryTimeout(2_000)
         self._lock = threading.Lock()
-        self._answers: deque[Callable[[], None]] = deque()  # bounded by MOST_WAITING: one answer a request
-        self._open = 0
+        self._numbers = itertools.count()
+        self._requests: dict[int, _Request] = {}  # GUI thread, but for a look by a worker; at most MOST_WAITING
+        self._answers: deque[tuple[int, object]] = deque()  # bounded likewise: one answer a request
         self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
-    def run(self, work: Callable[[], Callable[[], None]]) -> bool:
-        """Run `work` in the pool and its result in the GUI thread; False when too many wait already."""
-        with self._lock:
-            if self._open >= MOST_WAITING:
-                return False
-            self._open += 1
-        self._pool.start(lambda: self._answer(work()))
+    def run(self, request: _Request) -> bool:
+        """Have a request done in the pool; False when too many wait already."""
+        if len(self._requests) >= MOST_WAITING:
+            return False
+        number = next(self._numbers)
+        self._requests[number] = request
+        self._pool.start(partial(self._work, number))
         return True
 
-    def _answer(self, deliver: Callable[[], None]) -> None:  # worker thread
+    def _work(self, number: int) -> None:  # worker thread
+        answer = self._outcome(number)  # nothing of the request is held here any more when its answer is there
         with self._lock:
-            self._answers.append(deliver)
+            self._answers.append((number, answer))
+        del answer
         self._arrived.emit()
+
+    def _outcome(self, number: int) -> object:  # worker thread
+        try:
+            return self._requests[number].fn()
+        except VmsError as error:
+            return error
+        except Exception as error:  # the last one who can log a bug of a worker thread
+            log.exception("request off the GUI thread broke")
+            return VmsError(f"{type(error).__name__}: {error}")
 
     @Slot()
     def _deliver(self) -> None:
@@ -72,9 +99,14 @@ class _Desk(QObject):
             with self._lock:
                 if not self._answers:
                     return
-                deliver = self._answers.popleft()
-                self._open -= 1
-            deliver()
+                number, answer = self._answers.popleft()
+            request = self._requests.pop(number)
+            if request.job.cancelled or not shiboken6.isValid(request.owner):
+                continue
+            if isinstance(answer, VmsError):
+                request.failed(answer)
+            else:
+                request.done(answer)
 
     def wait(self, timeout_ms: int) -> bool:
         return self._pool.waitForDone(timeout_ms)
@@ -95,23 +127,7 @@ def run_off_thread(
     if not _desk:
         _desk.append(_Desk())
     job = Job()
-
-    def alive() -> bool:
-        return not job.cancelled and shiboken6.isValid(owner)
-
-    def work() -> Callable[[], None]:
-        try:
-            value = fn()
-        except VmsError as error:
-            refused = error
-        except Exception as error:  # the last one who can log a bug of a worker thread
-            log.exception("request off the GUI thread broke")
-            refused = VmsError(f"{type(error).__name__}: {error}")
-        else:
-            return lambda: done(value) if alive() else None
-        return lambda: failed(refused) if alive() else None
-
-    if not _desk[0].run(work):
+    if not _desk[0].run(_Request(owner, fn, done, failed, job)):
         failed(TooBusy("too many requests wait for an answer", waiting=MOST_WAITING))
     return job
 

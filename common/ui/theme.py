@@ -60,7 +60,7 @@ def style_sheet(of: ThemeName) -> str:
 def apply_theme(app: QApplication, name: ThemeName) -> None:
     """Show `app` in the dark or light theme: Fusion style, palette, font size and style sheet."""
     _current[0] = name
-    if app.property(_STYLED) is None:  # once: a style that goes takes its running animations with it, and Qt with them
+    if app.property(_STYLED) is None:  # once: a new style polishes every widget, before the style sheet does it again
         app.setStyle(QStyleFactory.create("Fusion"))
         app.setProperty(_STYLED, True)
     font = app.font()

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QDialog
 
 from common.api.programs import MANAGEMENT_CLIENT
 from common.foundation.errors import VmsError
+from common.ui.garbage import GuiGarbage
 from common.ui.language import languages, speak
 from common.ui.off_thread import run_off_thread, wait_for_jobs
 from common.ui.session import Session, be_client
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     app.setApplicationName("vedette-mgmtclient")
     app.setApplicationDisplayName(words("mgmt.product"))
     be_client(MANAGEMENT_CLIENT)
+    GuiGarbage(app)
     speak(app, given.language)
     apply_theme(app, given.theme)
     try:

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QDialog
 
 from common.api.programs import SMART_CLIENT
 from common.foundation.errors import VmsError
+from common.ui.garbage import GuiGarbage
 from common.ui.language import languages, speak
 from common.ui.off_thread import wait_for_jobs
 from common.ui.session import Session, be_client
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     app.setApplicationDisplayName(PRODUCT)
     app.setQuitOnLastWindowClosed(False)
     be_client(SMART_CLIENT)
+    GuiGarbage(app)
     speak(app, given.language)
     apply_theme(app, given.theme)
     _stop_on_signals(app)

@@ -10,6 +10,7 @@ import pytest
 from PySide6.QtCore import QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
+from common.ui.garbage import GuiGarbage
 from common.ui.off_thread import wait_for_jobs
 from common.ui.theme import apply_theme
 from smartclient.video.engine import VideoEngine
@@ -26,8 +27,16 @@ def qapp_args() -> list[str]:
     return ["vedette-tests"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def gui_garbage(qapp: QApplication) -> Iterator[None]:
+    """As in the clients: dead widgets are destroyed in this thread only."""
+    garbage = GuiGarbage(qapp)
+    yield
+    garbage.close()
+
+
 @pytest.fixture(autouse=True)
-def qt_says_nothing(qapp: QApplication) -> Iterator[None]:
+def qt_says_nothing(qapp: QApplication, gui_garbage: None) -> Iterator[None]:
     """Fail on Qt warnings; a test that wants one takes it out of the list that it is handed."""
     said: list[str] = []
 
