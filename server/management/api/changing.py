@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from common.foundation.clock import UtcUs
 from common.model.devices import Hardware
 from common.model.item import Item
 from common.model.permissions import Verb
@@ -25,6 +26,8 @@ from server.management.identity.accounts import name_key, user_from
 from server.management.identity.revocations import revoke_user
 from server.management.identity.sources import SOURCES, check_source, create_source, source_changed, source_removed
 from server.management.services import Services
+
+_UNLOCKED = "unlocked"  # names of users that a transaction unlocks
 
 
 async def created(services: Services, model: type[Item], body: dict[str, Any], parent_id: str) -> dict[str, Any]:
@@ -106,7 +109,9 @@ def change_in(
         if password_hash:
             services.accounts.set_password(session, stored.id, password_hash)
         if body.get("status") == "Enabled" or password_hash:
-            after_commit(session, partial(services.lockout.succeeded, name_key(stored.item.name)))
+            key = name_key(stored.item.name)
+            session.info.setdefault(_UNLOCKED, set()).add(key)
+            after_commit(session, partial(services.lockout.succeeded, key))
     return services.items.get(session, model, identifier)
 
 
@@ -154,8 +159,13 @@ def delete_in(services: Services, session: Session, model: type[Item], identifie
 
 
 def shown(services: Services, session: Session, stored: Stored[Any]) -> dict[str, Any]:
-    """Return an item as the API shows it."""
-    return Envelope(session, services.items, services.statuses, lock_end=lock_end(services)).item(stored)
+    """Return an item as the API will show it once this transaction counts."""
+    unlocked, locked_until = session.info.get(_UNLOCKED, ()), lock_end(services)
+
+    def until(name: str) -> UtcUs | None:
+        return None if name_key(name) in unlocked else locked_until(name)
+
+    return Envelope(session, services.items, services.statuses, lock_end=until).item(stored)
 
 
 def _created(
